@@ -1,0 +1,1 @@
+//! A Juju model on one machine.

@@ -1,0 +1,3 @@
+//! The charm program that `dispatch` starts.
+
+fn main() {}
