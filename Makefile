@@ -1,0 +1,33 @@
+# Each recipe is a script in scripts/; CI (.ci/run) runs the same ones.
+.PHONY: demo test lint bench charm pack set-up
+
+# The main job for real: a Synapse with data is deployed, backed up, and the backup read back.
+demo:
+	@scripts/set-up
+	@scripts/demo
+
+# Every test. `scripts/test -p jujuna`, or any nextest arguments, runs some of them.
+test:
+	@scripts/set-up
+	@scripts/test
+
+lint:
+	@scripts/set-up
+	@scripts/lint
+
+bench:
+	@scripts/set-up
+	@scripts/bench
+
+# build/charm: the charm as Juju would unpack it, from the debug build (tests run this one).
+charm:
+	@scripts/set-up
+	@scripts/charm debug
+
+# A .charm file by the real charmcraft, checked by it.
+pack:
+	@scripts/set-up charmcraft
+	@scripts/pack
+
+set-up:
+	@scripts/set-up
