@@ -1,0 +1,203 @@
+//! The one boundary to Juju: a hook command goes out, its answer comes back.
+
+mod document;
+mod process;
+mod secret_file;
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use zeroize::Zeroize;
+
+pub(crate) use document::document;
+pub use process::ProcessHookTools;
+pub use secret_file::SecretFile;
+
+/// What answers hook commands: Juju's own programs, or a fake in tests.
+///
+/// This is the only way in which this crate talks to Juju.
+pub trait HookTools {
+    /// Runs one hook command to its end and returns how it ended and what it said.
+    ///
+    /// A command that refuses is an answer, not an error.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the command cannot be run: [`io::ErrorKind::NotFound`] when there is
+    /// no such command, [`io::ErrorKind::TimedOut`] when it did not end within its deadline.
+    fn call(&self, command: &HookCommand) -> io::Result<HookOutput>;
+}
+
+impl<T: HookTools + ?Sized> HookTools for Box<T> {
+    fn call(&self, command: &HookCommand) -> io::Result<HookOutput> {
+        (**self).call(command)
+    }
+}
+
+impl<T: HookTools + ?Sized> HookTools for &T {
+    fn call(&self, command: &HookCommand) -> io::Result<HookOutput> {
+        (**self).call(command)
+    }
+}
+
+/// How long a hook command may take: Juju answers in milliseconds, unless a backend of it hangs.
+pub const DEFAULT_DEADLINE: Duration = Duration::from_mins(1);
+
+/// The size in bytes that one argument stays under; Linux takes no argument of 128 KiB or more.
+pub const MAX_ARGUMENT_BYTES: usize = 128 * 1024;
+
+/// One call of a hook command: its name, arguments and stdin.
+///
+/// No argument ever holds a secret's value: those go by [`SecretFile`].
+pub struct HookCommand {
+    name: &'static str,
+    arguments: Vec<String>,
+    stdin: Option<Vec<u8>>,
+    secret_file: Option<SecretFile>,
+    deadline: Option<Duration>,
+}
+
+impl HookCommand {
+    /// Starts a call of the hook command `name`, with nothing on stdin and the default deadline.
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            arguments: Vec::new(),
+            stdin: None,
+            secret_file: None,
+            deadline: Some(DEFAULT_DEADLINE),
+        }
+    }
+
+    /// Starts a call that answers in JSON.
+    pub fn json(name: &'static str) -> Self {
+        Self::new(name).arg("--format=json")
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl Into<String>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<I: IntoIterator<Item: Into<String>>>(mut self, arguments: I) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds `--` and free text, which then may begin with a dash.
+    ///
+    /// A NUL, which no argument can hold, becomes U+FFFD.
+    #[must_use]
+    pub fn text(self, text: &str) -> Self {
+        self.arg("--").arg(text.replace('\0', "\u{fffd}"))
+    }
+
+    /// Writes these bytes to the command's stdin.
+    #[must_use]
+    pub fn stdin(mut self, bytes: Vec<u8>) -> Self {
+        self.stdin = Some(bytes);
+        self
+    }
+
+    /// Adds `--file` and the path of a file that lives in memory, as long as this call.
+    #[must_use]
+    pub fn secret_file(mut self, file: SecretFile) -> Self {
+        self.arguments.push("--file".to_owned());
+        self.arguments.push(file.path().to_owned());
+        self.secret_file = Some(file);
+        self
+    }
+
+    /// Lets the command run as long as it takes.
+    #[must_use]
+    pub fn without_deadline(mut self) -> Self {
+        self.deadline = None;
+        self
+    }
+
+    /// Lets the command run for `deadline` at most.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Returns the hook command's name, which is also the program's.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Returns the arguments, the program's name not among them.
+    pub fn arguments(&self) -> &[String] {
+        &self.arguments
+    }
+
+    /// Returns what goes to stdin; nothing is not the same as an empty stdin to Juju.
+    pub fn stdin_bytes(&self) -> Option<&[u8]> {
+        self.stdin.as_deref()
+    }
+
+    /// Returns how long the command may run; `None` is for ever.
+    pub fn max_duration(&self) -> Option<Duration> {
+        self.deadline
+    }
+}
+
+impl fmt::Debug for HookCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HookCommand")
+            .field("name", &self.name)
+            .field("arguments", &self.arguments)
+            .field("stdin_bytes", &self.stdin.as_ref().map(Vec::len))
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a hook command ended and what it wrote.
+///
+/// Its `Debug` does not print stdout, which may be a secret; memory is wiped on drop.
+pub struct HookOutput {
+    /// The exit code; absent when a signal ended the command.
+    pub exit_code: Option<i32>,
+    /// What it wrote to stdout.
+    pub stdout: Vec<u8>,
+    /// What it wrote to stderr.
+    pub stderr: Vec<u8>,
+}
+
+impl HookOutput {
+    /// An answer of the given exit code and texts.
+    pub fn new(exit_code: i32, stdout: impl Into<Vec<u8>>, stderr: impl Into<Vec<u8>>) -> Self {
+        Self {
+            exit_code: Some(exit_code),
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+        }
+    }
+
+    /// Returns whether the command did what was asked.
+    pub fn success(&self) -> bool {
+        self.exit_code == Some(0)
+    }
+}
+
+impl fmt::Debug for HookOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HookOutput")
+            .field("exit_code", &self.exit_code)
+            .field("stdout_bytes", &self.stdout.len())
+            .field("stderr", &String::from_utf8_lossy(&self.stderr))
+            .finish()
+    }
+}
+
+impl Drop for HookOutput {
+    fn drop(&mut self) {
+        self.stdout.zeroize();
+    }
+}

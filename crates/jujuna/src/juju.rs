@@ -1,0 +1,192 @@
+//! One dispatch's view of Juju: what was read, and what is to be written at its end.
+
+mod cache;
+mod flush;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::error::Refusal;
+use crate::hook_tools::{HookCommand, HookOutput, HookTools, MAX_ARGUMENT_BYTES};
+use crate::port::Port;
+use crate::relation::{Databag, Side};
+use crate::secret::SecretWrite;
+use crate::{Error, ErrorKind, RelationId, UnitName};
+
+pub(crate) use cache::Cache;
+
+/// Juju, as one dispatch sees it.
+///
+/// Reads ask Juju at once, each thing once: a second read of the same is answered from memory. Status, logs and the
+/// workload's version are written at once too, as Juju shows them at once. All else is kept until
+/// [`flush`](Juju::flush), compared with what was read, and written in the order secrets, relation data, state,
+/// ports, action results; [`discard`](Juju::discard) forgets it.
+///
+/// Juju in turn keeps what was flushed until the charm exits with 0.
+///
+/// # Example
+///
+/// ```
+/// use jujuna::Juju;
+/// use jujuna::testing::{FakeJuju, State};
+///
+/// let fake = FakeJuju::new(State::new("hello/0").with_state("greeted", "1"));
+/// let mut juju = Juju::new(Box::new(fake.clone()));
+/// assert_eq!(juju.state_get()?["greeted"], "1");
+/// juju.state_set("greeted", "1"); // as it was: no hook command
+/// juju.flush()?;
+/// assert_eq!(fake.call_names(), ["state-get"]);
+/// # Ok::<(), jujuna::Error>(())
+/// ```
+pub struct Juju {
+    tools: Box<dyn HookTools>,
+    pub(crate) unit: Option<UnitName>,
+    pub(crate) cache: RefCell<Cache>,
+    pub(crate) writes: Writes,
+}
+
+/// What is to be written at the end of the dispatch.
+#[derive(Default)]
+pub(crate) struct Writes {
+    pub(crate) secrets: Vec<SecretWrite>,
+    pub(crate) databags: BTreeMap<(RelationId, Side), Databag>,
+    /// `None` deletes.
+    pub(crate) state: BTreeMap<String, Option<String>>,
+    /// True opens, false closes.
+    pub(crate) ports: BTreeMap<Port, bool>,
+    pub(crate) action_results: BTreeMap<String, String>,
+    pub(crate) action_failure: Option<String>,
+}
+
+impl Juju {
+    /// A fresh view, for one dispatch.
+    pub fn new(tools: Box<dyn HookTools>) -> Self {
+        Self {
+            tools,
+            unit: None,
+            cache: RefCell::default(),
+            writes: Writes::default(),
+        }
+    }
+
+    /// Tells which unit this is, so that writes to its databags are compared with what was read of them.
+    #[must_use]
+    pub fn with_unit(mut self, unit: UnitName) -> Self {
+        self.unit = Some(unit);
+        self
+    }
+
+    /// Forgets everything that was buffered since the start or the last flush.
+    ///
+    /// A failing action does so before it says [`action_fail`](Juju::action_fail).
+    pub fn discard(&mut self) {
+        self.writes = Writes::default();
+    }
+
+    /// Runs a hook command; `purpose` completes the sentence "cannot ...".
+    pub(crate) fn run(
+        &self,
+        command: &HookCommand,
+        purpose: &dyn Fn() -> String,
+    ) -> Result<HookOutput, Error> {
+        let cannot = || format!("cannot {}", purpose());
+        if command
+            .arguments()
+            .iter()
+            .any(|argument| argument.len() >= MAX_ARGUMENT_BYTES)
+        {
+            let text = format!("{}: an argument has 128 KiB or more", cannot());
+            return Err(Error::new(ErrorKind::Usage, text));
+        }
+        let output = self.tools.call(command).map_err(|error| {
+            Error::with_source(call_kind(&error), cannot(), call_failed(command, error))
+        })?;
+        if output.success() {
+            return Ok(output);
+        }
+        let refusal = Refusal::new(command.name(), &output);
+        Err(Error::with_source(refusal.kind(), cannot(), refusal))
+    }
+
+    /// Runs a hook command and reads its JSON.
+    ///
+    /// What serde says about a mismatch may quote the answer; so only its place is kept.
+    pub(crate) fn read<T: DeserializeOwned>(
+        &self,
+        command: &HookCommand,
+        purpose: &dyn Fn() -> String,
+    ) -> Result<T, Error> {
+        let output = self.run(command, purpose)?;
+        serde_json::from_slice(&output.stdout).map_err(|error| {
+            let place = format!(
+                "{}: the answer is not as expected at line {} column {}",
+                command.name(),
+                error.line(),
+                error.column()
+            );
+            Error::with_source(ErrorKind::Protocol, format!("cannot {}", purpose()), place)
+        })
+    }
+}
+
+impl fmt::Debug for Juju {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Juju")
+            .field("unit", &self.unit)
+            .finish_non_exhaustive()
+    }
+}
+
+fn call_kind(error: &io::Error) -> ErrorKind {
+    match error.kind() {
+        io::ErrorKind::NotFound => ErrorKind::Unsupported,
+        io::ErrorKind::TimedOut => ErrorKind::Timeout,
+        _ => ErrorKind::Io,
+    }
+}
+
+fn call_failed(command: &HookCommand, error: io::Error) -> io::Error {
+    let name = command.name();
+    match (error.kind(), command.max_duration()) {
+        (io::ErrorKind::NotFound, _) => io::Error::new(
+            error.kind(),
+            format!("{name}: there is no such hook command on PATH"),
+        ),
+        (io::ErrorKind::TimedOut, Some(deadline)) => {
+            let text = format!("{name}: no answer within {} s", deadline.as_secs_f32());
+            io::Error::new(error.kind(), text)
+        }
+        _ => error,
+    }
+}
+
+/// Fits Juju's map into the charm's type. The error names the field, never the value, which may be a secret.
+pub(crate) fn fit<T: DeserializeOwned>(map: Map<String, Value>, what: &str) -> Result<T, Error> {
+    serde_path_to_error::deserialize(Value::Object(map)).map_err(|error| {
+        let path = error.path().to_string();
+        let text = if path == "." {
+            format!("cannot read the {what}s: {}", error.inner())
+        } else {
+            format!("cannot read the {what} {path:?}: it has another type than the charm expects")
+        };
+        Error::new(ErrorKind::Mismatch, text)
+    })
+}
+
+/// Cuts a text so that it fits into one argument, which Linux limits to 128 KiB.
+pub(crate) fn shorten(text: &str) -> String {
+    const ROOM_BYTES: usize = 120 * 1024;
+    if text.len() <= ROOM_BYTES {
+        return text.to_owned();
+    }
+    let end = (0..=ROOM_BYTES)
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0);
+    format!("{} [...]", &text[..end])
+}
