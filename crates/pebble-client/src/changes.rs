@@ -1,0 +1,283 @@
+//! Changes: work that goes on in the daemon after the request that began it was answered.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::Client;
+use crate::client::Operation;
+use crate::duration;
+use crate::envelope::{Data, Envelope};
+use crate::error::{Error, Failure};
+use crate::open_enum::open_enum;
+use crate::query::{Target, is_id};
+
+/// How much longer than the daemon's own deadline the client waits for the daemon to say that it passed.
+const ANSWER_GRACE: Duration = Duration::from_secs(5);
+
+/// The id of a change. Where Pebble runs without saved state they begin at 1 again when it is restarted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ChangeId(String);
+
+impl ChangeId {
+    /// Returns the id as the daemon writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for ChangeId {
+    fn from(id: &str) -> Self {
+        Self(id.to_owned())
+    }
+}
+
+impl From<String> for ChangeId {
+    fn from(id: String) -> Self {
+        Self(id)
+    }
+}
+
+impl fmt::Display for ChangeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+open_enum! {
+    /// Where a change or task stands.
+    ChangeStatus {
+        /// Nothing was done yet.
+        Do = "Do",
+        /// Is being done.
+        Doing = "Doing",
+        /// Was done. The only good end.
+        Done = "Done",
+        /// Is being given up.
+        Abort = "Abort",
+        /// Is to be undone.
+        Undo = "Undo",
+        /// Is being undone.
+        Undoing = "Undoing",
+        /// Was undone.
+        Undone = "Undone",
+        /// Is not to be done, since something before it failed.
+        Hold = "Hold",
+        /// Waits for something outside Pebble.
+        Wait = "Wait",
+        /// Failed.
+        Error = "Error",
+    }
+}
+
+/// Work in the daemon, as it stands now.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct Change {
+    /// Its id.
+    pub id: ChangeId,
+    /// What it does: `start`, `stop`, `restart`, `replan`, `autostart`, `exec`, `perform-check`, `recover-check`.
+    pub kind: String,
+    /// One line for a person. That of an exec names the command without its arguments.
+    pub summary: String,
+    /// Where it stands.
+    pub status: ChangeStatus,
+    /// Its parts.
+    #[serde(default)]
+    pub tasks: Vec<Task>,
+    /// Whether it has ended, well or not.
+    pub ready: bool,
+    /// Why it failed; missing for some bad ends, so look at `status`.
+    pub err: Option<String>,
+    /// When it began.
+    pub spawn_time: Option<Timestamp>,
+    /// When it ended.
+    pub ready_time: Option<Timestamp>,
+    /// Further data, by kind.
+    #[serde(default)]
+    pub data: Data,
+}
+
+/// A part of a change.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct Task {
+    /// Its id.
+    pub id: String,
+    /// What it does: `start`, `stop`, `exec`, ...
+    pub kind: String,
+    /// One line for a person.
+    pub summary: String,
+    /// Where it stands.
+    pub status: ChangeStatus,
+    /// The last lines of its log; a service that could not be started shows its output here.
+    #[serde(default)]
+    pub log: Vec<String>,
+    /// Further data, by kind; an exec's `exit-code`.
+    #[serde(default)]
+    pub data: Data,
+}
+
+/// Which changes to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeSelect {
+    /// Those that have not ended.
+    InProgress,
+    /// Those that have ended.
+    Ready,
+    /// All.
+    All,
+}
+
+impl ChangeSelect {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::InProgress => "in-progress",
+            Self::Ready => "ready",
+            Self::All => "all",
+        }
+    }
+}
+
+impl Change {
+    /// Returns whether the change ended well. A change that is ready without error text can still have failed.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.ready && self.status == ChangeStatus::Done
+    }
+
+    pub(crate) fn write_failure(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.err {
+            Some(err) => f.write_str(err)?,
+            None => write!(f, "the change ended as {}", self.status)?,
+        }
+        for line in self.tasks.iter().flat_map(|task| &task.log) {
+            write!(f, "\n{line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Client {
+    /// Returns a change as it stands now.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound) when there is none of this id (they are kept for seven days, at most
+    /// 1,000 of them, and without saved state not across a restart of Pebble).
+    pub async fn change(&self, id: &ChangeId) -> Result<Change, Error> {
+        self.get_change(id)
+            .await
+            .operation(|| format!("get change {id}"))
+    }
+
+    pub(crate) async fn get_change(&self, id: &ChangeId) -> Result<Change, Failure> {
+        self.get(target(id, "")?).await.and_then(Envelope::result)
+    }
+
+    /// Returns the selected changes, oldest first; with `service`, only those that concern it.
+    ///
+    /// # Errors
+    ///
+    /// Of a connection only.
+    pub async fn changes(
+        &self,
+        select: ChangeSelect,
+        service: Option<&str>,
+    ) -> Result<Vec<Change>, Error> {
+        let target = Target::new("/v1/changes")
+            .with("select", select.as_str())
+            .with_some("for", service);
+        let envelope: Envelope<Vec<Change>> = self
+            .get(target)
+            .await
+            .operation(|| String::from("list changes"))?;
+        let mut changes = envelope.result.unwrap_or_default();
+        // The daemon gives them in no order.
+        changes.sort_by(|a, b| a.spawn_time.cmp(&b.spawn_time));
+        Ok(changes)
+    }
+
+    /// Tells the daemon to give up a change that has not ended and returns it as it stands then.
+    ///
+    /// # Errors
+    ///
+    /// [`BadRequest`](crate::ErrorKind::BadRequest) when it has ended,
+    /// [`NotFound`](crate::ErrorKind::NotFound) when there is none.
+    pub async fn abort_change(&self, id: &ChangeId) -> Result<Change, Error> {
+        let result = match target(id, "") {
+            Ok(target) => {
+                self.post(target, &serde_json::json!({"action": "abort"}))
+                    .await
+            }
+            Err(failure) => Err(failure),
+        };
+        result
+            .and_then(Envelope::result)
+            .operation(|| format!("abort change {id}"))
+    }
+
+    /// Waits until a change has ended, and returns it if it ended well.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeFailed`](crate::ErrorKind::ChangeFailed) with the task logs for any status but `Done`,
+    /// [`Timeout`](crate::ErrorKind::Timeout) when it has not ended after `timeout` (it goes on),
+    /// [`NotFound`](crate::ErrorKind::NotFound) when there is none.
+    pub async fn wait_change(&self, id: &ChangeId, timeout: Duration) -> Result<Change, Error> {
+        let sentence = || format!("wait for change {id}");
+        let change = self
+            .wait_ready(id, Some(timeout))
+            .await
+            .operation(sentence)?;
+        if change.is_done() {
+            Ok(change)
+        } else {
+            Err(Error::new(sentence(), Failure::Change(Box::new(change))))
+        }
+    }
+
+    /// Waits until a change has ended in any way.
+    pub(crate) async fn wait_ready(
+        &self,
+        id: &ChangeId,
+        timeout: Option<Duration>,
+    ) -> Result<Change, Failure> {
+        let target = target(id, "/wait")?;
+        let envelope = match timeout {
+            Some(timeout) => {
+                // To the daemon, zero means for ever.
+                let limit = timeout.max(Duration::from_nanos(1));
+                let target = target.with("timeout", &duration::format(limit));
+                match self
+                    .get_within(target, limit.saturating_add(ANSWER_GRACE))
+                    .await
+                {
+                    Err(Failure::Daemon { status: 504, .. } | Failure::Timeout(_)) => {
+                        Err(Failure::Timeout(timeout))
+                    }
+                    other => other,
+                }
+            }
+            None => self.get_within(target, Duration::MAX).await,
+        };
+        envelope.and_then(Envelope::result)
+    }
+}
+
+fn target(id: &ChangeId, suffix: &str) -> Result<Target, Failure> {
+    if is_id(id.as_str()) {
+        Ok(Target::new(&format!("/v1/changes/{id}{suffix}")))
+    } else {
+        Err(Failure::Refused(format!(
+            "{:?} is not the id of a change",
+            id.as_str()
+        )))
+    }
+}

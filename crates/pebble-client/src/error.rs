@@ -1,0 +1,237 @@
+//! The one error type of the crate: what was tried, why it failed, and of which kind the failure is.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::changes::Change;
+
+/// A failed call.
+///
+/// The text is one sentence, "cannot list services"; the reason is in [`source`](StdError::source), so print the
+/// whole chain for a person. Code branches on [`kind`](Self::kind).
+///
+/// # Example
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use pebble_client::{Client, ErrorKind};
+///
+/// let error = Client::new("/nowhere/pebble.socket").system_info().await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::NotConnectable);
+/// assert_eq!(error.to_string(), "cannot get system info");
+/// # })
+/// ```
+pub struct Error {
+    operation: String,
+    failure: Box<Failure>,
+}
+
+/// What a caller can branch on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// There is no socket, nobody listens on it, or it may not be used: Pebble is not up (yet).
+    NotConnectable,
+    /// The connection broke before the answer was complete; the request may or may not have been carried out.
+    ConnectionLost,
+    /// The named thing (file, change, service of a 404, executable of an exec) does not exist.
+    NotFound,
+    /// The daemon or its operating system refused this user.
+    PermissionDenied,
+    /// A file operation failed for another reason than `NotFound` or `PermissionDenied`.
+    GenericFile,
+    /// The request was refused as wrong: by the daemon, or here, before it was sent.
+    BadRequest,
+    /// `autostart` was asked for and no service is enabled.
+    NoDefaultServices,
+    /// A change ended in another status than `Done`.
+    ChangeFailed,
+    /// The deadline of the call passed.
+    Timeout,
+    /// This daemon does not have the endpoint: it is too old.
+    Unsupported,
+    /// More data came than the call was allowed to keep.
+    TooLarge,
+    /// The daemon answered with an error of no particular kind.
+    Daemon,
+    /// What was received is not what the Pebble API says.
+    Protocol,
+    /// The caller's own reader failed during an upload.
+    LocalIo,
+}
+
+/// The reason, below the sentence of [`Error`].
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Connect {
+        socket: PathBuf,
+        source: io::Error,
+    },
+    Lost(Box<dyn StdError + Send + Sync>),
+    Daemon {
+        kind: ErrorKind,
+        status: u16,
+        message: String,
+    },
+    Refused(String),
+    Change(Box<Change>),
+    Timeout(Duration),
+    TooLarge {
+        limit_bytes: usize,
+    },
+    Protocol(String),
+    LocalIo(io::Error),
+}
+
+impl Error {
+    pub(crate) fn new(operation: impl Into<String>, failure: Failure) -> Self {
+        Self {
+            operation: operation.into(),
+            failure: Box::new(failure),
+        }
+    }
+
+    /// Returns what kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match &*self.failure {
+            Failure::Connect { .. } => ErrorKind::NotConnectable,
+            Failure::Lost(_) => ErrorKind::ConnectionLost,
+            Failure::Daemon { kind, .. } => *kind,
+            Failure::Refused(_) => ErrorKind::BadRequest,
+            Failure::Change(_) => ErrorKind::ChangeFailed,
+            Failure::Timeout(_) => ErrorKind::Timeout,
+            Failure::TooLarge { .. } => ErrorKind::TooLarge,
+            Failure::Protocol(_) => ErrorKind::Protocol,
+            Failure::LocalIo(_) => ErrorKind::LocalIo,
+        }
+    }
+
+    /// Returns the daemon's own words, where it sent some; for a failed change that is its `err`.
+    #[must_use]
+    pub fn daemon_message(&self) -> Option<&str> {
+        match &*self.failure {
+            Failure::Daemon { message, .. } => Some(message),
+            Failure::Change(change) => change.err.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Returns the HTTP status of the daemon's answer, where that was an error. An error that concerns one path of a
+    /// file operation comes with status 200.
+    #[must_use]
+    pub fn http_status(&self) -> Option<u16> {
+        match &*self.failure {
+            Failure::Daemon { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// Returns the change that did not end well, with its tasks and their logs.
+    #[must_use]
+    pub fn change(&self) -> Option<&Change> {
+        match &*self.failure {
+            Failure::Change(change) => Some(change),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the named thing does not exist.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.kind() == ErrorKind::NotFound
+    }
+
+    /// Returns whether Pebble cannot be reached at all; nothing was sent.
+    #[must_use]
+    pub fn is_not_connectable(&self) -> bool {
+        self.kind() == ErrorKind::NotConnectable
+    }
+
+    /// Returns whether the daemon was not there, or went away before it answered.
+    #[must_use]
+    pub fn is_connection_problem(&self) -> bool {
+        matches!(
+            self.kind(),
+            ErrorKind::NotConnectable | ErrorKind::ConnectionLost
+        )
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {}", self.operation)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.kind())
+            .field("operation", &self.operation)
+            .field("failure", &format_args!("{}", self.failure))
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.failure)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect { socket, .. } => {
+                write!(f, "cannot connect to Pebble at {}", socket.display())
+            }
+            Self::Lost(_) => f.write_str("the connection to Pebble broke"),
+            Self::Daemon { message, .. } => f.write_str(message),
+            Self::Refused(message) => f.write_str(message),
+            Self::Change(change) => change.write_failure(f),
+            Self::Timeout(after) => write!(f, "no answer within {after:?}"),
+            Self::TooLarge { limit_bytes } => write!(f, "more than {limit_bytes} bytes came"),
+            Self::Protocol(what) => write!(f, "Pebble's answer is not understood: {what}"),
+            Self::LocalIo(_) => f.write_str("the content cannot be read"),
+        }
+    }
+}
+
+impl StdError for Failure {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Connect { source, .. } | Self::LocalIo(source) => Some(source),
+            Self::Lost(source) => Some(&**source),
+            _ => None,
+        }
+    }
+}
+
+impl Failure {
+    /// Sorts an error answer of the daemon by its `kind`, its status and, where these say nothing, its words.
+    pub(crate) fn from_daemon(status: u16, kind: Option<&str>, message: String) -> Self {
+        let kind = match (kind, status) {
+            (Some("not-found"), _) => ErrorKind::NotFound,
+            (Some("permission-denied" | "login-required"), _) => ErrorKind::PermissionDenied,
+            (Some("generic-file-error"), _) => ErrorKind::GenericFile,
+            (Some("no-default-services"), _) => ErrorKind::NoDefaultServices,
+            (_, 400) if message.starts_with("cannot find executable") => ErrorKind::NotFound,
+            (_, 404) if message.starts_with("invalid API endpoint") => ErrorKind::Unsupported,
+            (_, 405) => ErrorKind::Unsupported,
+            (_, 404) => ErrorKind::NotFound,
+            (_, 401 | 403) => ErrorKind::PermissionDenied,
+            (_, 400) => ErrorKind::BadRequest,
+            (_, 504) => ErrorKind::Timeout,
+            _ => ErrorKind::Daemon,
+        };
+        Self::Daemon {
+            kind,
+            status,
+            message,
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! Running a command in the workload: what to run, and starting it.
+
+pub(crate) mod channel;
+pub(crate) mod exit_status;
+pub(crate) mod output;
+pub(crate) mod process;
+pub(crate) mod streams;
+pub(crate) mod websocket;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use secrecy::{ExposeSecret, SecretString};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use crate::Client;
+use crate::client::Operation;
+use crate::duration;
+use crate::error::{Error, Failure};
+use crate::exec::output::ExecOutput;
+use crate::exec::process::{Process, Start};
+use crate::query::Target;
+
+/// How long a process's output may stay open and silent after the process has ended.
+const DEFAULT_STDIO_GRACE: Duration = Duration::from_secs(5);
+
+/// What a command reads from its standard input.
+#[derive(Default)]
+#[non_exhaustive]
+pub enum Stdin {
+    /// Nothing: it is at its end from the beginning.
+    #[default]
+    Null,
+    /// These bytes, then the end. They are overwritten in memory once they are no longer needed.
+    Bytes(Vec<u8>),
+    /// What is written to [`Process::stdin`], until that is dropped or shut down.
+    Piped,
+}
+
+impl fmt::Debug for Stdin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("Null"),
+            Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
+            Self::Piped => f.write_str("Piped"),
+        }
+    }
+}
+
+/// A command to run in the workload; made by [`Client::exec`].
+///
+/// Environment and standard input may hold secrets: neither shows in `Debug`, in an error or in the daemon's log.
+/// Arguments are seen by every process of the workload, so they are no place for a secret.
+#[must_use = "nothing is run until `output` or `spawn`"]
+pub struct ExecBuilder {
+    client: Client,
+    payload: Payload,
+    timeout: Option<Duration>,
+    stdio_grace: Duration,
+    stdin: Stdin,
+    output_limit_bytes: Option<usize>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Payload {
+    command: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_context: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", serialize_with = "exposed")]
+    environment: BTreeMap<String, SecretString>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    working_dir: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_id: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
+    split_stderr: bool,
+}
+
+/// Of the answer only this is looked at: the rest repeats the environment.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Started {
+    task_id: String,
+}
+
+impl Client {
+    /// Begins to describe a command. Its first word is the program: an absolute path, or a name that is looked up in
+    /// the PATH of the daemon (not in that of [`ExecBuilder::environment`]). No shell is involved.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use pebble_client::{ExitStatus, Stdin};
+    ///
+    /// let output = client.exec(["wc", "-c"]).stdin(Stdin::Bytes(b"hello".to_vec())).output().await?;
+    /// assert_eq!(output.status, ExitStatus::Exited(0));
+    /// assert_eq!(output.stdout, b"5\n");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn exec(&self, command: impl IntoIterator<Item = impl Into<String>>) -> ExecBuilder {
+        ExecBuilder {
+            client: self.clone(),
+            payload: Payload {
+                command: command.into_iter().map(Into::into).collect(),
+                service_context: None,
+                environment: BTreeMap::new(),
+                working_dir: None,
+                timeout: None,
+                user_id: None,
+                user: None,
+                group_id: None,
+                group: None,
+                split_stderr: true,
+            },
+            timeout: None,
+            stdio_grace: DEFAULT_STDIO_GRACE,
+            stdin: Stdin::Null,
+            output_limit_bytes: None,
+        }
+    }
+}
+
+impl ExecBuilder {
+    /// Sets a variable on top of the daemon's own environment.
+    pub fn environment(mut self, name: impl Into<String>, value: impl Into<SecretString>) -> Self {
+        self.payload.environment.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets the directory to run in; at first the user's home, else `/`.
+    pub fn working_dir(mut self, directory: impl Into<String>) -> Self {
+        self.payload.working_dir = Some(directory.into());
+        self
+    }
+
+    /// Sets how long the command may run; without it, for ever. Then Pebble kills the process itself (not what that
+    /// has started) and the result is [`ExitStatus::TimedOut`](crate::ExitStatus::TimedOut).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the user by id. Pebble must be root for it. HOME and USER become that user's.
+    pub fn user_id(mut self, user_id: u32) -> Self {
+        self.payload.user_id = Some(user_id);
+        self
+    }
+
+    /// Sets the user by name. Pebble must be root for it.
+    pub fn user(mut self, user: &str) -> Self {
+        self.payload.user = Some(user.to_owned());
+        self
+    }
+
+    /// Sets the group by id; needs a user too. Without it, it is the user's own group.
+    pub fn group_id(mut self, group_id: u32) -> Self {
+        self.payload.group_id = Some(group_id);
+        self
+    }
+
+    /// Sets the group by name; needs a user too.
+    pub fn group(mut self, group: &str) -> Self {
+        self.payload.group = Some(group.to_owned());
+        self
+    }
+
+    /// Takes environment, user, group and working directory of a service, below what is set here.
+    pub fn service_context(mut self, service: &str) -> Self {
+        self.payload.service_context = Some(service.to_owned());
+        self
+    }
+
+    /// Sends the standard error where the standard output goes, in the order in which they were written.
+    pub fn combine_stderr(mut self) -> Self {
+        self.payload.split_stderr = false;
+        self
+    }
+
+    /// Sets what the command reads; nothing at first.
+    pub fn stdin(mut self, stdin: Stdin) -> Self {
+        self.stdin = stdin;
+        self
+    }
+
+    /// Sets how much [`output`](Self::output) keeps of each stream: its first and its last `limit_bytes / 2`, the
+    /// rest being read and dropped. Without it, more than 64 MiB of a stream is an error.
+    pub fn output_limit_bytes(mut self, limit_bytes: usize) -> Self {
+        self.output_limit_bytes = Some(limit_bytes);
+        self
+    }
+
+    /// Sets how long the output may stay open and silent after the process itself has ended, because something it
+    /// started has it; then [`ExitStatus::StdioHeld`](crate::ExitStatus::StdioHeld) is the result. 5 s at first.
+    pub fn stdio_grace(mut self, grace: Duration) -> Self {
+        self.stdio_grace = grace;
+        self
+    }
+
+    /// Runs the command to its end and returns what it wrote. With [`Stdin::Piped`] it reads nothing.
+    ///
+    /// A future that is dropped kills the command.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn) and [`Process::wait`]; [`TooLarge`](crate::ErrorKind::TooLarge). Ending with a bad
+    /// exit code is no error.
+    pub async fn output(self) -> Result<ExecOutput, Error> {
+        let limit_bytes = self.output_limit_bytes;
+        output::run(self.spawn().await?, limit_bytes).await
+    }
+
+    /// Starts the command and returns as soon as its streams are connected.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such program,
+    /// [`BadRequest`](crate::ErrorKind::BadRequest) for an empty command, an unknown user or service, a group
+    /// without a user; [`Daemon`](crate::ErrorKind::Daemon) when the working directory does not exist. That the
+    /// program cannot be executed is told by [`Process::wait`].
+    pub async fn spawn(self) -> Result<Process, Error> {
+        let program = self.program();
+        self.start(&program)
+            .await
+            .operation(|| format!("run {program}"))
+    }
+
+    async fn start(mut self, program: &str) -> Result<Process, Failure> {
+        // To the daemon, zero means for ever.
+        self.payload.timeout = self
+            .timeout
+            .map(|timeout| duration::format(timeout.max(Duration::from_nanos(1))));
+        let body = self.payload.body()?;
+        let envelope = self
+            .client
+            .post_bytes::<Started>(Target::new("/v1/exec"), body, self.client.timeout())
+            .await?;
+        let change_id = envelope.change.clone().ok_or_else(|| {
+            Failure::Protocol(String::from("a command was started without a change"))
+        })?;
+        let start = Start {
+            program: program.to_owned(),
+            client: self.client,
+            change_id,
+            task_id: envelope.result()?.task_id,
+            split_stderr: self.payload.split_stderr,
+            timeout: self.timeout,
+            stdio_grace: self.stdio_grace,
+        };
+        Process::connect(start, self.stdin).await
+    }
+
+    fn program(&self) -> String {
+        self.payload
+            .command
+            .first()
+            .map_or_else(|| String::from("an empty command"), Clone::clone)
+    }
+}
+
+impl fmt::Debug for ExecBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExecBuilder")
+            .field("program", &self.program())
+            .field("environment", &self.payload.environment.keys())
+            .field("stdin", &self.stdin)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Payload {
+    /// Returns the JSON in memory that is overwritten when it has been sent.
+    fn body(&self) -> Result<Bytes, Failure> {
+        // Room enough that the buffer never moves and leaves a copy behind: JSON writes a byte as six at most.
+        let words = self.command.iter().map(String::len).sum::<usize>();
+        let variables: usize = self
+            .environment
+            .iter()
+            .map(|(name, value)| name.len() + value.expose_secret().len() + 6)
+            .sum();
+        let mut body = Zeroizing::new(Vec::with_capacity(4096 + 6 * (words + variables)));
+        serde_json::to_writer(&mut *body, self)
+            .map_err(|error| Failure::Refused(error.to_string()))?;
+        Ok(Bytes::from_owner(body))
+    }
+}
+
+fn exposed<S: Serializer>(
+    environment: &BTreeMap<String, SecretString>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(environment.len()))?;
+    for (name, value) in environment {
+        map.serialize_entry(name, value.expose_secret())?;
+    }
+    map.end()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Stdin;
+    use crate::Client;
+
+    #[test]
+    fn debug_of_a_command_shows_no_secret() {
+        let exec = Client::new("/nowhere")
+            .exec(["gpg", "argument-secret"])
+            .environment("AWS_SECRET_ACCESS_KEY", "environment-secret")
+            .stdin(Stdin::Bytes(b"stdin-secret".to_vec()));
+        let shown = format!("{exec:?}");
+        assert!(
+            shown.contains("gpg") && shown.contains("AWS_SECRET_ACCESS_KEY"),
+            "{shown}"
+        );
+        assert!(!shown.contains("secret"), "{shown}");
+    }
+}

@@ -1,0 +1,218 @@
+//! Files of the workload: list, make directories, remove; reading and writing are in the modules below.
+
+pub(crate) mod attributes;
+pub(crate) mod multipart;
+pub(crate) mod pull;
+pub(crate) mod push;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::Client;
+use crate::client::Operation;
+use crate::envelope::{Envelope, PathResult, single_path};
+use crate::error::{Error, Failure};
+use crate::files::attributes::{Attributes, attribute_setters};
+use crate::open_enum::open_enum;
+use crate::query::Target;
+
+open_enum! {
+    /// What stands at a path.
+    FileType {
+        /// A regular file.
+        File = "file",
+        /// A directory.
+        Directory = "directory",
+        /// A symbolic link.
+        Symlink = "symlink",
+        /// A unix socket.
+        Socket = "socket",
+        /// A named pipe.
+        NamedPipe = "named-pipe",
+        /// A block or character device.
+        Device = "device",
+    }
+}
+
+/// One file or directory.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct FileInfo {
+    /// Its whole path.
+    pub path: String,
+    /// The last part of the path.
+    pub name: String,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub file_type: FileType,
+    /// Its size in bytes; regular files only.
+    #[serde(rename = "size")]
+    pub size_bytes: Option<u64>,
+    /// The lowest nine bits of its mode.
+    #[serde(deserialize_with = "octal")]
+    pub permissions: u32,
+    /// When it was last changed, in whole seconds.
+    pub last_modified: Timestamp,
+    /// The id of its owner.
+    pub user_id: Option<u32>,
+    /// The name of its owner, where that has one.
+    pub user: Option<String>,
+    /// The id of its group.
+    pub group_id: Option<u32>,
+    /// The name of its group, where that has one.
+    pub group: Option<String>,
+}
+
+impl FileInfo {
+    /// Returns whether it is a directory.
+    #[must_use]
+    pub fn is_directory(&self) -> bool {
+        self.file_type == FileType::Directory
+    }
+}
+
+/// How to list; the default is everything in a directory.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ListOptions<'a> {
+    /// Only names that match this pattern of Go's `path.Match` (`*.gz`).
+    pub pattern: Option<&'a str>,
+    /// The directory itself instead of what is in it.
+    pub itself: bool,
+}
+
+/// A directory to make; see [`Client::make_dir`].
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct MakeDir<'a> {
+    path: &'a str,
+    make_parents: bool,
+    #[serde(flatten)]
+    attributes: Attributes<'a>,
+}
+
+impl<'a> MakeDir<'a> {
+    /// A directory at the absolute `path`, mode 0755, owned by whoever Pebble runs as.
+    #[must_use]
+    pub fn new(path: &'a str) -> Self {
+        Self {
+            path,
+            make_parents: false,
+            attributes: Attributes::default(),
+        }
+    }
+
+    /// Makes missing parents too, with the same mode and owner, and takes a directory that is there for made.
+    #[must_use]
+    pub fn make_parents(mut self, make_parents: bool) -> Self {
+        self.make_parents = make_parents;
+        self
+    }
+
+    attribute_setters!('a);
+}
+
+impl Client {
+    /// Returns what is in the directory `path`, or the file `path` itself, ordered by name. A symbolic link at `path`
+    /// is followed, those in the directory are not.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`PermissionDenied`](crate::ErrorKind::PermissionDenied), or
+    /// [`GenericFile`](crate::ErrorKind::GenericFile), also for a path that is not absolute.
+    pub async fn list_files(&self, path: &str) -> Result<Vec<FileInfo>, Error> {
+        self.list_files_with(path, ListOptions::default()).await
+    }
+
+    /// As [`list_files`](Self::list_files), with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`list_files`](Self::list_files).
+    pub async fn list_files_with(
+        &self,
+        path: &str,
+        options: ListOptions<'_>,
+    ) -> Result<Vec<FileInfo>, Error> {
+        let mut target = Target::new("/v1/files")
+            .with("action", "list")
+            .with("path", path)
+            .with_some("pattern", options.pattern);
+        if options.itself {
+            target = target.with("itself", "true");
+        }
+        let envelope: Result<Envelope<Vec<FileInfo>>, Failure> = self.get(target).await;
+        Ok(envelope
+            .operation(|| format!("list files in {path}"))?
+            .result
+            .unwrap_or_default())
+    }
+
+    /// Returns what stands at `path`, following symbolic links.
+    ///
+    /// # Errors
+    ///
+    /// As [`list_files`](Self::list_files).
+    pub async fn file_info(&self, path: &str) -> Result<FileInfo, Error> {
+        // With a trailing slash the daemon would name the last part twice.
+        let trimmed = match path.trim_end_matches('/') {
+            "" if path.starts_with('/') => "/",
+            trimmed => trimmed,
+        };
+        let mut files = self
+            .list_files_with(
+                trimmed,
+                ListOptions {
+                    itself: true,
+                    pattern: None,
+                },
+            )
+            .await?;
+        files.pop().ok_or_else(|| {
+            let failure = Failure::Protocol(String::from("an empty list for one file"));
+            Error::new(format!("list files in {path}"), failure)
+        })
+    }
+
+    /// Makes a directory.
+    ///
+    /// # Errors
+    ///
+    /// [`GenericFile`](crate::ErrorKind::GenericFile) when it is there already (unless parents are asked for) or the
+    /// path is not absolute; [`NotFound`](crate::ErrorKind::NotFound) when its parent is missing;
+    /// [`BadRequest`](crate::ErrorKind::BadRequest) for permissions above 0777.
+    pub async fn make_dir(&self, directory: MakeDir<'_>) -> Result<(), Error> {
+        let payload = serde_json::json!({"action": "make-dirs", "dirs": [&directory]});
+        let result = match directory.attributes.check() {
+            Ok(()) => {
+                self.post::<Vec<PathResult>>(Target::new("/v1/files"), &payload)
+                    .await
+            }
+            Err(failure) => Err(failure),
+        };
+        result
+            .and_then(|envelope| single_path(envelope.result))
+            .operation(|| format!("make directory {}", directory.path))
+    }
+
+    /// Removes a file or an empty directory; with `recursive`, a directory with all that is in it, and then a path
+    /// that is not there is no error.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`PermissionDenied`](crate::ErrorKind::PermissionDenied), or
+    /// [`GenericFile`](crate::ErrorKind::GenericFile), also for a directory that is not empty.
+    pub async fn remove_path(&self, path: &str, recursive: bool) -> Result<(), Error> {
+        let payload = serde_json::json!({"action": "remove", "paths": [{"path": path, "recursive": recursive}]});
+        let envelope: Result<Envelope<Vec<PathResult>>, Failure> =
+            self.post(Target::new("/v1/files"), &payload).await;
+        envelope
+            .and_then(|envelope| single_path(envelope.result))
+            .operation(|| format!("remove {path}"))
+    }
+}
+
+fn octal<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    u32::from_str_radix(&text, 8).map_err(serde::de::Error::custom)
+}

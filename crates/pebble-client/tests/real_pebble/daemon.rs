@@ -1,0 +1,101 @@
+//! A Pebble daemon of a test's own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use pebble_client::Client;
+use tempfile::TempDir;
+
+const START_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Runs until it is dropped.
+pub(crate) struct Daemon {
+    child: Child,
+    pebble_dir: PathBuf,
+    /// For the test's own files.
+    pub(crate) dir: TempDir,
+    pub(crate) client: Client,
+}
+
+impl Daemon {
+    /// Starts a daemon and waits until it answers.
+    pub(crate) async fn start() -> Self {
+        let dir = tempfile::Builder::new().prefix("pebble").tempdir().unwrap();
+        let pebble_dir = dir.path().join("pebble");
+        std::fs::create_dir(&pebble_dir).unwrap();
+        let client = Client::new(pebble_dir.join(".pebble.socket"));
+        let child = run(&pebble_dir);
+        let daemon = Self {
+            child,
+            pebble_dir,
+            dir,
+            client,
+        };
+        daemon.wait_until_up().await;
+        daemon
+    }
+
+    async fn wait_until_up(&self) {
+        let deadline = Instant::now() + START_DEADLINE;
+        while let Err(error) = self.client.system_info().await {
+            assert!(
+                Instant::now() < deadline,
+                "Pebble does not come up: {error:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Ends the daemon as the kernel would, without a chance to say anything.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts the daemon again after [`kill`](Self::kill).
+    pub(crate) async fn start_again(&mut self) {
+        self.child = run(&self.pebble_dir);
+        self.wait_until_up().await;
+    }
+
+    /// Returns the path of a file in the test's own directory.
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.dir.path().join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn run(pebble_dir: &Path) -> Child {
+    let pebble = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/bin/pebble");
+    Command::new(&pebble)
+        .args(["run", "--hold"])
+        .env("PEBBLE", pebble_dir)
+        .env("PEBBLE_PERSIST", "never")
+        .env_remove("PEBBLE_SOCKET")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| {
+            panic!(
+                "cannot start {}: {error}; run scripts/set-up",
+                pebble.display()
+            )
+        })
+}
+
+/// Waits until `done` says so, at most ten seconds.
+pub(crate) async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !done().await {
+        assert!(Instant::now() < deadline, "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
