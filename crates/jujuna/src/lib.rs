@@ -1,6 +1,74 @@
-//! Bindings for Juju charms.
+//! Bindings for Juju charms: hook commands, events, and one transaction a dispatch.
 //!
-//! (The guide follows.)
+//! Juju starts a charm's `dispatch` for each event and each action. The charm then reads what it needs, decides, and
+//! writes; Juju keeps what was written if the charm exits with 0. This crate is that conversation, typed:
+//!
+//! 1. [`Context::from_env`] tells who the charm is and which [`Event`] woke it, without starting a process.
+//! 2. [`Juju`] reads: [`config`](Juju::config), [`relation_get_app`](Juju::relation_get_app),
+//!    [`secret_get`](Juju::secret_get), ... Each thing is asked for once a dispatch, as each hook command costs about 5 ms.
+//! 3. [`Juju`] writes: what Juju shows at once ([`status_set`](Juju::status_set), logs) goes at once. All else waits in a
+//!    buffer for [`flush`](Juju::flush), which leaves out what is so already, or for [`discard`](Juju::discard).
+//! 4. [`exit_code`] turns the [`Outcome`] into the exit code that does least harm.
+//!
+//! # Example
+//!
+//! ```
+//! use jujuna::testing::{FakeJuju, State};
+//! use jujuna::{Error, Event, Juju, Outcome, Status, exit_code};
+//!
+//! fn reconcile(juju: &mut Juju) -> Result<Outcome, Error> {
+//!     let config = juju.config_get()?;
+//!     let Some(name) = config.get("server_name").and_then(|name| name.as_str()) else {
+//!         let message = "set the option server_name".to_owned();
+//!         juju.status_set(&Status::Blocked(message.clone()))?;
+//!         return Ok(Outcome::Blocked(message));
+//!     };
+//!     juju.state_set("server-name", name);
+//!     juju.status_set(&Status::Active(String::new()))?;
+//!     juju.flush()?;
+//!     Ok(Outcome::Done)
+//! }
+//!
+//! // In a charm: ProcessHookTools::new().
+//! let fake = FakeJuju::new(State::new("synapse/0").with_option("server_name", "example.org"));
+//! let mut juju = Juju::new(Box::new(fake.clone()));
+//! let outcome = reconcile(&mut juju)?;
+//! fake.end(exit_code(&Event::ConfigChanged, &outcome));
+//! assert_eq!(fake.state().state["server-name"], "example.org");
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! # What goes wrong
+//!
+//! Every [`Error`] names what was wanted and has an [`ErrorKind`] to branch on; Juju's own words are its source. A value that
+//! may be secret is in neither. A hook that fails exits with 1: Juju forgets what it wrote and runs it again. An action that
+//! fails calls [`discard`](Juju::discard), says why by [`action_fail`](Juju::action_fail), flushes that and exits with 0,
+//! because with any other code Juju replaces the message.
+//!
+//! # Leadership
+//!
+//! What belongs to the whole application, its databags and its secrets, is written by the leader alone. Those methods take
+//! a [`Leader`], which only [`Juju::leader`] gives out: what forgets to ask does not compile.
+//!
+//! # Secrets
+//!
+//! Values are [`secrecy::SecretString`]s, which do not print. They reach Juju by a file in memory that goes with the call,
+//! never by an argument or a disk. [`secret_ensure`](Juju::secret_ensure) says what shall be; whether that takes a new secret, a
+//! new revision or nothing is found out at the flush.
+//!
+//! # Logging
+//!
+//! [`log::init`] sends what `tracing` records to Juju's log, and drops details before they cost a process.
+//!
+//! # Tests
+//!
+//! With the feature `testing`, [`testing::FakeJuju`] stands where the hook commands stand. It keeps or drops what was written
+//! by the exit code, as Juju does, and can let any one command fail.
+//!
+//! # The boundary
+//!
+//! [`HookTools`] is the only way to Juju. [`ProcessHookTools`] is the only place that starts a process, and
+//! [`Context::from_env`] the only one that reads the environment.
 
 mod action;
 mod config;
@@ -24,6 +92,10 @@ mod status;
 mod storage;
 #[cfg(feature = "testing")]
 pub mod testing;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub use context::{Context, JujuVersion, Proxies};
 pub use error::{Error, ErrorKind, Refusal};

@@ -58,10 +58,10 @@ fn juju_log(level: Level, text: &str) -> HookCommand {
         .text(&shorten(text))
 }
 
-/// Sends what `tracing` records to `juju-log`, for the whole process.
+/// Sends what `tracing` records to `juju-log`, for the whole process: what happened, not the details.
 ///
-/// What is more detailed than `most_detailed` costs nothing: it is dropped before a process is started. `INFO` is a good
-/// choice, as each line costs about 5 ms.
+/// What is more detailed than INFO costs nothing: it is dropped before a process is started. Each line that is sent costs
+/// about 5 ms.
 ///
 /// # Errors
 ///
@@ -71,29 +71,39 @@ fn juju_log(level: Level, text: &str) -> HookCommand {
 ///
 /// ```
 /// use jujuna::testing::{FakeJuju, State};
-/// use tracing::level_filters::LevelFilter;
 ///
 /// let fake = FakeJuju::new(State::new("hello/0"));
-/// jujuna::log::init(fake.clone(), LevelFilter::INFO)?;
+/// jujuna::log::init(fake.clone())?;
 /// tracing::debug!("not sent");
 /// tracing::info!(users = 3, "restored");
 /// assert_eq!(fake.log_lines(), ["INFO restored users=3"]);
 /// # Ok::<(), jujuna::Error>(())
 /// ```
-pub fn init<T>(tools: T, most_detailed: LevelFilter) -> Result<(), Error>
+pub fn init<T: HookTools + Send + Sync + 'static>(tools: T) -> Result<(), Error> {
+    init_at(tools, LevelFilter::INFO)
+}
+
+/// The same, up to a level of detail that the charm chooses, such as by an option.
+///
+/// # Errors
+///
+/// As of [`init`].
+pub fn init_at<T>(tools: T, most_detailed: LevelFilter) -> Result<(), Error>
 where
     T: HookTools + Send + Sync + 'static,
 {
-    let layer = JujuLog { tools }.with_filter(most_detailed);
-    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).map_err(
-        |error| {
-            Error::with_source(
-                ErrorKind::Usage,
-                "cannot send the log to juju-log twice",
-                error,
-            )
-        },
-    )
+    tracing::subscriber::set_global_default(subscriber(tools, most_detailed)).map_err(|error| {
+        let text = "cannot send the log to juju-log twice";
+        Error::with_source(ErrorKind::Usage, text, error)
+    })
+}
+
+/// Returns the subscriber that [`init_at`] installs, for use on a single thread.
+pub fn subscriber<T>(tools: T, most_detailed: LevelFilter) -> impl Subscriber + Send + Sync
+where
+    T: HookTools + Send + Sync + 'static,
+{
+    tracing_subscriber::registry().with(JujuLog { tools }.with_filter(most_detailed))
 }
 
 struct JujuLog<T> {
@@ -150,12 +160,13 @@ impl Visit for Line {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        self.push(field, format_args!("{value}"));
+        let mut text = value.to_string();
         let mut source = value.source();
         while let Some(error) = source {
-            self.push(field, format_args!("{error}"));
+            text = format!("{text}: {error}");
             source = error.source();
         }
+        self.push(field, format_args!("{text}"));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {

@@ -1,5 +1,6 @@
 //! Juju's own hook commands: programs that the agent puts on PATH.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Child, Command, Stdio};
@@ -15,15 +16,22 @@ use super::{HookCommand, HookOutput, HookTools};
 ///
 /// They inherit the environment, by which Juju knows the dispatch. A command that is not done within its
 /// deadline is killed.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ProcessHookTools {
-    _private: (),
+    variables: BTreeMap<String, String>,
 }
 
 impl ProcessHookTools {
-    /// Hook commands from this process's PATH.
+    /// Hook commands from this process's PATH, with this process's environment.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Sets a variable for the hook commands alone. PATH tells, too, where they are looked for.
+    #[must_use]
+    pub fn with_variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
     }
 }
 
@@ -32,6 +40,7 @@ impl HookTools for ProcessHookTools {
         let input = command.stdin_bytes();
         let mut child = program(command.name())
             .args(command.arguments())
+            .envs(&self.variables)
             .stdin(if input.is_some() {
                 Stdio::piped()
             } else {
