@@ -1,1 +1,3 @@
 //! A Juju model on one machine.
+
+pub mod pod;
