@@ -56,7 +56,7 @@ pub(super) async fn forward(sockets: &Sockets, forward: Forward) -> anyhow::Resu
         async move {
             match to {
                 ForwardTarget::Tcp(address) => {
-                    join(inside, TcpStream::connect(address).await).await
+                    join(inside, TcpStream::connect(address).await).await;
                 }
                 ForwardTarget::Unix(path) => join(inside, UnixStream::connect(path).await).await,
             }

@@ -99,25 +99,31 @@ impl Image {
 
     /// The lines of /etc/passwd and /etc/group.
     pub(super) fn accounts(&self) -> (String, String) {
-        let mut passwd = String::from("root:x:0:0:root:/root:/bin/bash\n");
-        let mut group = String::from("root:x:0:\n");
-        for User {
-            name,
-            uid,
-            gid,
-            home,
-        } in &self.users
-        {
-            passwd.push_str(&format!(
-                "{name}:x:{uid}:{gid}::{}:/bin/bash\n",
-                home.display()
-            ));
-            group.push_str(&format!("{name}:x:{gid}:\n"));
-        }
-        passwd.push_str("nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n");
-        group.push_str("nogroup:x:65534:\n");
+        let passwd = self.users.iter().map(
+            |User {
+                 name,
+                 uid,
+                 gid,
+                 home,
+             }| { format!("{name}:x:{uid}:{gid}::{}:/bin/bash", home.display()) },
+        );
+        let group = self
+            .users
+            .iter()
+            .map(|User { name, gid, .. }| format!("{name}:x:{gid}:"));
+        let passwd = lines(
+            "root:x:0:0:root:/root:/bin/bash",
+            passwd,
+            "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin",
+        );
+        let group = lines("root:x:0:", group, "nogroup:x:65534:");
         (passwd, group)
     }
+}
+
+fn lines(first: &str, between: impl Iterator<Item = String>, last: &str) -> String {
+    let between: String = between.map(|line| line + "\n").collect();
+    format!("{first}\n{between}{last}\n")
 }
 
 /// A path inside a root must be absolute and plain: `..` would lead out of the folder that stands for the root.
@@ -133,7 +139,6 @@ pub(super) fn check_inside(path: &Path) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     fn load(text: &str) -> anyhow::Result<Image> {

@@ -194,35 +194,22 @@ impl PebbleDaemon {
             );
         }
         make_folder(&recipe.folder, 0o755)?;
-        let running = recipe.start().await?;
-        let (orders, inbox) = mpsc::channel(4);
         let log = recipe.log();
+        let mut running = recipe.start().await?;
+        tokio::select! {
+            answers = wait_until_answers(&socket, &log) => answers?,
+            _ = running.child.wait() => {
+                bail!("container {} ended: {}", recipe.container.name, last_lines(&log))
+            }
+        }
+        let (orders, inbox) = mpsc::channel(4);
         let keeper = tokio::spawn(keep(recipe, running, inbox));
-        let daemon = Self {
+        Ok(Self {
             orders,
             keeper,
             socket,
             log,
-        };
-        daemon.wait_until_answers().await?;
-        Ok(daemon)
-    }
-
-    async fn wait_until_answers(&self) -> anyhow::Result<()> {
-        let deadline = Instant::now() + START_DEADLINE;
-        loop {
-            let Err(error) = pebble_poll::boot_id(&self.socket).await else {
-                return Ok(());
-            };
-            if Instant::now() > deadline {
-                return Err(error.context(format!(
-                    "Pebble does not answer at {}: {}",
-                    self.socket.display(),
-                    last_lines(&self.log)
-                )));
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
+        })
     }
 
     /// Ends the container as Kubernetes does, services first, and keeps it down.
@@ -233,7 +220,7 @@ impl PebbleDaemon {
     /// Ends the container as Kubernetes does and starts a fresh one; returns when its Pebble answers.
     pub(super) async fn restart(&self) -> anyhow::Result<()> {
         self.order(Order::Restart).await;
-        self.wait_until_answers().await
+        wait_until_answers(&self.socket, &self.log).await
     }
 
     /// Kills Pebble and all it started; returns when it is gone. A fresh container comes by itself.
@@ -250,6 +237,20 @@ impl PebbleDaemon {
                 drop(carried_out.await);
             }
         }
+    }
+}
+
+async fn wait_until_answers(socket: &Path, log: &Path) -> anyhow::Result<()> {
+    let deadline = Instant::now() + START_DEADLINE;
+    loop {
+        let Err(error) = pebble_poll::boot_id(socket).await else {
+            return Ok(());
+        };
+        if Instant::now() > deadline {
+            let problem = format!("Pebble does not answer: {}", last_lines(log));
+            return Err(error.context(problem));
+        }
+        sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -281,9 +281,20 @@ fn privilege_arguments(privilege: Privilege, id: &str) -> Vec<OsString> {
                 .chain(kept)
                 .collect()
         }
-        Privilege::Ordinary => ["--unshare-user", "--uid", id, "--gid", id]
+        Privilege::Ordinary => {
+            // The charm is user 0 of its namespace, which alone would leave it every capability there.
+            [
+                "--unshare-user",
+                "--uid",
+                id,
+                "--gid",
+                id,
+                "--cap-drop",
+                "ALL",
+            ]
             .map(OsString::from)
-            .to_vec(),
+            .to_vec()
+        }
     }
 }
 

@@ -1,4 +1,6 @@
 use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -25,7 +27,7 @@ impl Fixture {
         let spec = PodSpec {
             unit: "synapse/0".into(),
             dir: folder.path().join("unit"),
-            pebble: pebble(),
+            pebble: pebble_program(),
             containers: vec![ContainerSpec {
                 name: "synapse".into(),
                 image: Image {
@@ -42,6 +44,12 @@ impl Fixture {
             spec,
             privilege: Privilege::of_this_process(),
         }
+    }
+
+    /// As an ordinary user would run it.
+    pub(crate) fn ordinary(mut self) -> Self {
+        self.privilege = Privilege::Ordinary;
+        self
     }
 
     pub(crate) fn with_image(mut self, text: &str) -> Self {
@@ -93,35 +101,38 @@ impl Fixture {
             cwd: CHARM_DIR.into(),
         }
     }
+}
 
-    /// Writes a layer and has Pebble take it and start what is enabled in it.
-    pub(crate) fn replan(&self, pod: &Pod, layer: &str) {
-        let file = self.path("layer.yaml");
-        std::fs::write(&file, layer).unwrap();
-        succeed(self.pebble(pod, &["add", "test", "--combine", file.to_str().unwrap()]));
-        succeed(self.pebble(pod, &["replan"]));
-    }
+/// Writes a layer and has Pebble take it and start what is enabled in it.
+pub(crate) fn replan(pod: &Pod, layer: &str) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(layer.as_bytes()).unwrap();
+    succeed(pebble(
+        pod,
+        &["add", "test", "--combine", file.path().to_str().unwrap()],
+    ));
+    succeed(pebble(pod, &["replan"]));
+}
 
-    /// Runs a command in the container, which must succeed.
-    pub(crate) fn exec(&self, pod: &Pod, argv: &[&str]) -> String {
-        let mut words = vec!["exec", "--"];
-        words.extend(argv);
-        succeed(self.pebble(pod, &words))
-    }
+/// Runs a command in the container, which must succeed.
+pub(crate) fn exec(pod: &Pod, argv: &[&str]) -> String {
+    let mut words = vec!["exec", "--"];
+    words.extend(argv);
+    succeed(pebble(pod, &words))
+}
 
-    /// Whether a Pebble listens.
-    pub(crate) fn answers(&self, pod: &Pod) -> bool {
-        std::os::unix::net::UnixStream::connect(pod.pebble_socket("synapse")).is_ok()
-    }
+/// Whether a Pebble listens.
+pub(crate) fn answers(pod: &Pod) -> bool {
+    UnixStream::connect(pod.pebble_socket("synapse")).is_ok()
+}
 
-    /// Runs Pebble's own client from the host.
-    pub(crate) fn pebble(&self, pod: &Pod, argv: &[&str]) -> Output {
-        Command::new(pebble())
-            .args(argv)
-            .env("PEBBLE_SOCKET", pod.pebble_socket("synapse"))
-            .output()
-            .unwrap()
-    }
+/// Runs Pebble's own client from the host.
+pub(crate) fn pebble(pod: &Pod, argv: &[&str]) -> Output {
+    Command::new(pebble_program())
+        .args(argv)
+        .env("PEBBLE_SOCKET", pod.pebble_socket("synapse"))
+        .output()
+        .unwrap()
 }
 
 pub(crate) fn user() -> User {
@@ -144,7 +155,7 @@ pub(crate) fn owned(argv: &[&str]) -> Vec<String> {
     argv.iter().map(ToString::to_string).collect()
 }
 
-pub(crate) fn pebble() -> PathBuf {
+pub(crate) fn pebble_program() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../.tools/bin/pebble")
         .canonicalize()

@@ -1,9 +1,8 @@
 //! Pods with real Pebble, on this machine.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod fixture;
+mod inside;
 mod life;
+mod network;
+mod watch;
