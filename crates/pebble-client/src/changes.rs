@@ -200,7 +200,7 @@ impl Client {
             .operation(|| String::from("list changes"))?;
         let mut changes = envelope.result.unwrap_or_default();
         // The daemon gives them in no order.
-        changes.sort_by(|a, b| a.spawn_time.cmp(&b.spawn_time));
+        changes.sort_by_key(|change| change.spawn_time);
         Ok(changes)
     }
 

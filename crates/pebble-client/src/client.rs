@@ -19,7 +19,7 @@ use crate::transport::{Answer, RequestBody, Transport};
 const ANSWER_LIMIT_BYTES: usize = 64 << 20;
 
 /// How long the daemon may take for a plain request, unless [`Client::with_timeout`] says otherwise.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A client of one Pebble daemon. Cheap to clone; makes a connection for each request.
 ///
@@ -33,7 +33,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// # async fn example() -> Result<(), pebble_client::Error> {
 /// let client = pebble_client::Client::new("/charm/containers/synapse/pebble.socket");
 /// let change = client.replan().await?;
-/// client.wait_change(&change, std::time::Duration::from_secs(60)).await?;
+/// client.wait_change(&change, std::time::Duration::from_mins(1)).await?;
 /// # Ok(())
 /// # }
 /// ```

@@ -190,8 +190,7 @@ impl fmt::Display for Failure {
                 write!(f, "cannot connect to Pebble at {}", socket.display())
             }
             Self::Lost(_) => f.write_str("the connection to Pebble broke"),
-            Self::Daemon { message, .. } => f.write_str(message),
-            Self::Refused(message) => f.write_str(message),
+            Self::Daemon { message, .. } | Self::Refused(message) => f.write_str(message),
             Self::Change(change) => change.write_failure(f),
             Self::Timeout(after) => write!(f, "no answer within {after:?}"),
             Self::TooLarge { limit_bytes } => write!(f, "more than {limit_bytes} bytes came"),

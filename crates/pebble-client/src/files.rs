@@ -119,7 +119,8 @@ impl Client {
     /// # Errors
     ///
     /// [`NotFound`](crate::ErrorKind::NotFound), [`PermissionDenied`](crate::ErrorKind::PermissionDenied), or
-    /// [`GenericFile`](crate::ErrorKind::GenericFile), also for a path that is not absolute.
+    /// [`GenericFile`](crate::ErrorKind::GenericFile); [`BadRequest`](crate::ErrorKind::BadRequest) for a path that is
+    /// not absolute or a pattern that is not valid.
     pub async fn list_files(&self, path: &str) -> Result<Vec<FileInfo>, Error> {
         self.list_files_with(path, ListOptions::default()).await
     }

@@ -59,3 +59,8 @@ pub use notices::{Notice, NoticeFilter, NoticeType};
 pub use plan::LayerMode;
 pub use services::{ServiceInfo, ServiceStatus, Startup};
 pub use system_info::SystemInfo;
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

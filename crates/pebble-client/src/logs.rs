@@ -55,7 +55,7 @@ impl Client {
     ///
     /// Of a connection only.
     pub async fn logs(&self, services: &[&str], count: u32) -> Result<Vec<LogEntry>, Error> {
-        let mut stream = self.log_stream(logs_target(services, count));
+        let mut stream = self.log_stream(&logs_target(services, count));
         within(self.timeout(), stream.collect())
             .await
             .operation(|| named("read logs of", "services", services))
@@ -65,10 +65,10 @@ impl Client {
     /// this call are not in it. The request is made at the first [`LogStream::next`].
     #[must_use]
     pub fn follow_logs(&self, services: &[&str], count: u32) -> LogStream {
-        self.log_stream(logs_target(services, count).with("follow", "true"))
+        self.log_stream(&logs_target(services, count).with("follow", "true"))
     }
 
-    fn log_stream(&self, target: Target) -> LogStream {
+    fn log_stream(&self, target: &Target) -> LogStream {
         LogStream {
             client: self.clone(),
             source: Source::NotAsked(target.as_str().to_owned()),

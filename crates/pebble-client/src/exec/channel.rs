@@ -201,12 +201,7 @@ impl Channel {
         self.poll(Role::Waiter, context, |state, context| {
             let _ = state.poll_input(context);
             if discard || state.reader_gone {
-                while let Poll::Ready(Ok(())) = state.poll_fill(context) {
-                    if state.data.is_empty() {
-                        break;
-                    }
-                    state.data.clear();
-                }
+                state.poll_discard(context);
             }
         });
     }
@@ -238,6 +233,13 @@ impl Channel {
 }
 
 impl State {
+    /// Reads and drops all there is.
+    fn poll_discard(&mut self, context: &mut Context<'_>) {
+        while matches!(self.poll_fill(context), Poll::Ready(Ok(()))) && !self.data.is_empty() {
+            self.data.clear();
+        }
+    }
+
     /// Goes on until there is data, or the end.
     fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.data.is_empty() && self.output != Output::Ended {
@@ -290,11 +292,9 @@ impl State {
                 }
                 Input::Rest(rest) if rest.has_remaining() => {
                     let frame = rest.slice(..rest.len().min(INPUT_FRAME_BYTES));
-                    let count = frame.len();
+                    let left = rest.slice(frame.len()..);
                     let sent = ready!(self.poll_send(context, Message::Binary(frame)));
-                    if let (Ok(()), Input::Rest(rest)) = (&sent, &mut self.input) {
-                        rest.advance(count);
-                    }
+                    self.input = Input::Rest(left);
                     sent
                 }
                 Input::Rest(_) | Input::End => {

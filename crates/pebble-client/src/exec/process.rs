@@ -100,9 +100,10 @@ impl Start {
     async fn open(&self) -> Result<(Socket, Socket, Option<Socket>), Failure> {
         let control = websocket::open(&self.client, &self.task_id, "control").await?;
         let stdio = websocket::open(&self.client, &self.task_id, "stdio").await?;
-        let stderr = match self.split_stderr {
-            true => Some(websocket::open(&self.client, &self.task_id, "stderr").await?),
-            false => None,
+        let stderr = if self.split_stderr {
+            Some(websocket::open(&self.client, &self.task_id, "stderr").await?)
+        } else {
+            None
         };
         Ok((control, stdio, stderr))
     }
@@ -288,11 +289,14 @@ impl Process {
     fn judge(&self, change: Result<Change, Failure>) -> Result<ExitStatus, Failure> {
         let change = match change {
             Ok(change) => change,
-            Err(Failure::Lost(_) | Failure::Connect { .. }) => return Ok(ExitStatus::Unknown),
-            Err(Failure::Daemon {
-                kind: ErrorKind::NotFound,
-                ..
-            }) => return Ok(ExitStatus::Unknown),
+            Err(
+                Failure::Lost(_)
+                | Failure::Connect { .. }
+                | Failure::Daemon {
+                    kind: ErrorKind::NotFound,
+                    ..
+                },
+            ) => return Ok(ExitStatus::Unknown),
             Err(failure) => return Err(failure),
         };
         let other = change

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::exec::channel::Channel;
 
-/// The standard input of a [`Process`]. Dropping it, like shutting it down, is its end for the process.
+/// The standard input of a [`Process`](crate::Process). Dropping it, like shutting it down, is its end for the process.
 ///
 /// Writing waits while the process does not read. When the process has ended, writing fails with `BrokenPipe` as
 /// soon as [`Process::wait`](crate::Process::wait) has returned.

@@ -33,7 +33,11 @@ impl Attributes<'_> {
     }
 }
 
-#[expect(clippy::ref_option, reason = "serde gives the field by reference")]
+#[expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde gives the field by reference"
+)]
 fn three_octal_digits<S: Serializer>(
     permissions: &Option<u32>,
     serializer: S,

@@ -184,12 +184,11 @@ fn parameter(parameters: &str, wanted: &str) -> Option<String> {
     let mut rest = parameters;
     loop {
         let (key, tail) = rest.split_once('=')?;
-        let (value, tail) = match tail.strip_prefix('"') {
-            Some(quoted) => unquote(quoted)?,
-            None => {
-                let end = tail.find(';').unwrap_or(tail.len());
-                (tail[..end].trim().to_owned(), &tail[end..])
-            }
+        let (value, tail) = if let Some(quoted) = tail.strip_prefix('"') {
+            unquote(quoted)?
+        } else {
+            let end = tail.find(';').unwrap_or(tail.len());
+            (tail[..end].trim().to_owned(), &tail[end..])
         };
         if key.trim().eq_ignore_ascii_case(wanted) {
             return Some(value);
@@ -230,7 +229,7 @@ mod tests {
                 Event::Part(part) => name = part,
                 Event::Data(data) => content.extend_from_slice(&data),
                 Event::PartEnd => {
-                    parts.push((std::mem::take(&mut name), std::mem::take(&mut content)))
+                    parts.push((std::mem::take(&mut name), std::mem::take(&mut content)));
                 }
                 Event::End => return Ok(parts),
                 Event::NeedInput => match pieces.next() {

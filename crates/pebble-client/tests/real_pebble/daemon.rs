@@ -59,6 +59,11 @@ impl Daemon {
         self.wait_until_up().await;
     }
 
+    /// Sends SIGTERM, as a container's runtime does first.
+    pub(crate) fn ask_to_stop(&self) {
+        send_signal("TERM", &self.child.id().to_string());
+    }
+
     /// Returns the path of a file in the test's own directory.
     pub(crate) fn path(&self, name: &str) -> String {
         self.dir.path().join(name).to_str().unwrap().to_owned()
@@ -72,6 +77,20 @@ impl Drop for Daemon {
     }
 }
 
+/// Sends a signal to one process; that it is gone already is no error.
+#[expect(clippy::disallowed_methods, reason = "a test's own process")]
+pub(crate) fn send_signal(name: &str, process_id: &str) {
+    assert!(
+        process_id.parse::<u32>().is_ok_and(|id| id > 1),
+        "{process_id:?} is no process"
+    );
+    let _ = Command::new("kill")
+        .args(["-s", name, "--", process_id])
+        .stderr(Stdio::null())
+        .status();
+}
+
+#[expect(clippy::disallowed_methods, reason = "the daemon under test")]
 fn run(pebble_dir: &Path) -> Child {
     let pebble = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/bin/pebble");
     Command::new(&pebble)

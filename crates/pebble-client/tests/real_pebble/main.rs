@@ -5,7 +5,14 @@
     reason = "a test fails by panicking"
 )]
 
+mod checks;
+mod connection;
 mod daemon;
+mod exec_commands;
+mod exec_endings;
 mod exec_streams;
 mod file_content;
+mod file_tree;
+mod logs;
+mod notices;
 mod services;

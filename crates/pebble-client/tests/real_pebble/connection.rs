@@ -1,0 +1,138 @@
+//! Daemons that are not there, or not Pebble.
+
+use std::os::unix::net::UnixListener;
+use std::time::Duration;
+
+use pebble_client::{Client, ErrorKind, WriteFile};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::daemon::Daemon;
+
+#[tokio::test]
+async fn missing_socket_is_not_connectable() {
+    let dir = tempfile::tempdir().unwrap();
+    let client = Client::new(dir.path().join("pebble.socket"));
+    for error in [
+        client.system_info().await.unwrap_err(),
+        client.exec(["true"]).output().await.unwrap_err(),
+        client.read_file("/x").await.unwrap_err(),
+        client
+            .write_file(WriteFile::new("/x"), b"x")
+            .await
+            .unwrap_err(),
+        client.follow_logs(&[], 1).next().await.unwrap_err(),
+    ] {
+        assert!(
+            error.is_not_connectable() && error.is_connection_problem(),
+            "{error:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn socket_without_a_listener_is_not_connectable() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("pebble.socket");
+    drop(UnixListener::bind(&socket).unwrap());
+    let error = Client::new(&socket).system_info().await.unwrap_err();
+    assert!(error.is_not_connectable(), "{error:?}");
+    assert!(format!("{error:?}").contains(socket.to_str().unwrap()));
+}
+
+#[tokio::test]
+async fn killed_daemon_ends_a_long_poll() {
+    let mut daemon = Daemon::start().await;
+    let client = daemon.client.clone();
+    let filter = pebble_client::NoticeFilter::default();
+    let (result, ()) = tokio::join!(
+        client.wait_notices(filter, Duration::from_mins(10)),
+        async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            daemon.kill();
+        }
+    );
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionLost, "{error:?}");
+    assert!(!error.is_not_connectable() && error.is_connection_problem());
+    assert!(
+        daemon
+            .client
+            .system_info()
+            .await
+            .unwrap_err()
+            .is_not_connectable()
+    );
+    daemon.start_again().await;
+    daemon.client.system_info().await.unwrap();
+}
+
+#[tokio::test]
+async fn daemon_that_says_nothing_is_a_timeout() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("pebble.socket");
+    let _listener = UnixListener::bind(&socket).unwrap();
+    let client = Client::new(&socket).with_timeout(Duration::from_millis(50));
+    for error in [
+        client.system_info().await.unwrap_err(),
+        client.read_file("/x").await.unwrap_err(),
+        client
+            .write_file(WriteFile::new("/x"), &vec![0; 8 << 20])
+            .await
+            .unwrap_err(),
+        client.exec(["true"]).output().await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
+    }
+}
+
+/// Answers one request with these bytes and returns what the client makes of it.
+async fn answer_with(answer: &'static [u8]) -> ErrorKind {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("pebble.socket");
+    let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+    let client = Client::new(&socket);
+    let (result, ()) = tokio::join!(client.system_info(), async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            request.push(stream.read_u8().await.unwrap());
+        }
+        stream.write_all(answer).await.unwrap();
+    });
+    result.unwrap_err().kind()
+}
+
+#[tokio::test]
+async fn answers_that_are_not_pebbles_are_protocol_errors_or_a_lost_connection() {
+    for (answer, expected) in [
+        (
+            &b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"[..],
+            ErrorKind::Protocol,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+            ErrorKind::Protocol,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"type\":\"sync\"}",
+            ErrorKind::Protocol,
+        ),
+        (
+            b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 5\r\n\r\nproxy",
+            ErrorKind::Daemon,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{\"type\":",
+            ErrorKind::ConnectionLost,
+        ),
+        (b"", ErrorKind::ConnectionLost),
+        (b"SSH-2.0-x\r\n", ErrorKind::ConnectionLost),
+    ] {
+        assert_eq!(
+            answer_with(answer).await,
+            expected,
+            "{}",
+            String::from_utf8_lossy(answer)
+        );
+    }
+}
