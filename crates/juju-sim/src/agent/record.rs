@@ -1,0 +1,212 @@
+//! What a unit's agent notes before and after a hook.
+
+use super::hook::{Hook, RelationHook, RelationKind, SecretKind};
+use crate::model::name::UnitName;
+use crate::model::status::Status;
+use crate::model::unit::{Churn, FailedHook, KnownRelation, PebbleEvent};
+use crate::model::{Model, SERVICE_ADDRESS};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// The first wait before a failed hook runs again; it doubles.
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+const LONGEST_RETRY: Duration = Duration::from_mins(5);
+/// How long Juju's uniter takes to come back after a failing notice or check.
+const UNITER_RESTART: Duration = Duration::from_secs(3);
+
+/// Changes what must be so while the hook runs, not only after.
+pub(crate) fn before(model: &mut Model, name: &UnitName, hook: &Hook) {
+    if let Hook::Relation(relation) = hook {
+        before_relation(model, name, relation);
+    }
+    let Some(unit) = model.units.get_mut(name) else { return };
+    let workload = match hook {
+        Hook::Install => Some(Status::new("maintenance", "installing charm software")),
+        Hook::Stop => Some(Status::new("maintenance", "stopping charm software")),
+        Hook::Remove => Some(Status::new("maintenance", "cleaning up prior to charm deletion")),
+        _ => None,
+    };
+    if let Some(status) = workload.filter(|_| unit.agent.failed.is_none()) {
+        unit.workload_status = status;
+    }
+    unit.agent_status = Status::new("executing", &format!("running {} hook", hook.name()));
+    unit.agent.busy = true;
+}
+
+fn before_relation(model: &mut Model, name: &UnitName, hook: &RelationHook) {
+    let Some(relation) = model.relations.get_mut(&hook.id) else { return };
+    if hook.kind == RelationKind::Created {
+        let bag = relation.unit_data.entry(name.clone()).or_default();
+        if bag.version == 0 {
+            let address = SERVICE_ADDRESS;
+            bag.change(&BTreeMap::from([
+                ("egress-subnets".to_owned(), format!("{address}/32")),
+                ("ingress-address".to_owned(), address.to_owned()),
+                ("private-address".to_owned(), address.to_owned()),
+            ]));
+        }
+        relation.members.insert(name.clone());
+    }
+    let known = match model.units.get_mut(name) {
+        Some(unit) => unit.agent.relations.entry(hook.id).or_default(),
+        None => return,
+    };
+    match (hook.kind, &hook.remote_unit) {
+        (RelationKind::Joined, Some(member)) => {
+            known.members.entry(member.clone()).or_default();
+        }
+        (RelationKind::Departed, Some(member)) => {
+            known.members.remove(member);
+        }
+        (RelationKind::Changed, None) => {
+            known.application_version = relation.application_version(&hook.remote_application);
+        }
+        (RelationKind::Changed, Some(member)) => {
+            let version = relation.unit_version(member);
+            known.members.insert(member.clone(), Some(version));
+        }
+        _ => {}
+    }
+}
+
+/// Notes that a hook went well.
+pub(crate) fn done(model: &mut Model, name: &UnitName, hook: &Hook, status_was_set: bool) {
+    let (config_version, charm_version) = model.applications.get(&name.application).map_or((1, 1), |found| (found.config_version, found.charm_version));
+    let led = model.is_leader(name);
+    if let Hook::Secret { kind, id, revision, .. } = hook {
+        secret_done(model, name, *kind, id, *revision);
+    }
+    let Some(unit) = model.units.get_mut(name) else { return };
+    let state = &mut unit.agent;
+    state.failed = None;
+    state.again = None;
+    if state.fired.front() == Some(hook) {
+        state.fired.pop_front();
+    }
+    match hook {
+        Hook::Install => state.installed = true,
+        Hook::LeaderElected | Hook::LeaderSettingsChanged => state.led = Some(led),
+        Hook::ConfigChanged => state.config_version = config_version,
+        Hook::Start => {
+            state.started = true;
+            if !status_was_set && unit.workload_status.message == "installing charm software" {
+                unit.workload_status = Status::new("unknown", "");
+            }
+        }
+        Hook::UpdateStatus => state.update_status = false,
+        Hook::UpgradeCharm => {
+            if state.churn == Some(Churn::Upgrade) {
+                state.churn = None;
+                state.charm_version = charm_version;
+                state.config_version = 0;
+                state.started = false;
+            }
+        }
+        Hook::Stop if state.churn == Some(Churn::Stop) => state.churn = Some(Churn::Replace),
+        Hook::Stop => state.stopped = unit.dying,
+        Hook::Remove => {
+            state.removed = true;
+            unit.workload_status = Status::new("terminated", "");
+        }
+        Hook::Relation(relation) if relation.kind == RelationKind::Broken => {
+            state.relations.remove(&relation.id);
+        }
+        Hook::StorageAttached { id, .. } => {
+            state.storage.insert(id.clone());
+        }
+        Hook::StorageDetaching { id, .. } => {
+            state.storage.remove(id);
+            unit.storage.remove(id);
+        }
+        Hook::Pebble(event) => forget_event(&mut state.pebble, event),
+        _ => {}
+    }
+    drop_silent_relations(model, name);
+}
+
+fn secret_done(model: &mut Model, name: &UnitName, kind: SecretKind, id: &str, revision: u32) {
+    let Some(secret) = model.secrets.get_mut(id) else { return };
+    let latest = secret.latest();
+    match kind {
+        SecretKind::Changed => {
+            if let Some(consumer) = secret.consumers.get_mut(name) {
+                consumer.told = latest;
+            }
+        }
+        SecretKind::Remove => {
+            secret.told_obsolete.insert(revision);
+        }
+    }
+}
+
+/// A peer relation is left without a `-broken` hook.
+fn drop_silent_relations(model: &mut Model, name: &UnitName) {
+    let relations = &model.relations;
+    if let Some(unit) = model.units.get_mut(name) {
+        unit.agent.relations.retain(|id, known| relations.get(id).is_some_and(|relation| !relation.is_peer() || !relation.dying || known.agent_restarted));
+    }
+    model.drop_finished_relations();
+}
+
+fn forget_event(events: &mut std::collections::VecDeque<PebbleEvent>, event: &PebbleEvent) {
+    if let Some(index) = events.iter().position(|known| known == event) {
+        events.remove(index);
+    }
+}
+
+/// Notes that a hook failed; Juju does not treat what Pebble triggers like other hooks.
+pub(crate) fn failed(model: &mut Model, name: &UnitName, hook: &Hook) {
+    let Some(unit) = model.units.get_mut(name) else { return };
+    let state = &mut unit.agent;
+    match hook {
+        Hook::Pebble(event @ PebbleEvent::Ready { .. }) => forget_event(&mut state.pebble, event),
+        Hook::Pebble(_) => {
+            state.paused_until = Some(Instant::now() + UNITER_RESTART);
+            state.again = None;
+            state.started = false;
+        }
+        _ => {
+            let attempts = state.failed.as_ref().map_or(0, |failed| failed.attempts) + 1;
+            let wait = FIRST_RETRY.saturating_mul(1 << (attempts - 1).min(10)).min(LONGEST_RETRY);
+            state.failed = Some(FailedHook { hook: hook.clone(), attempts, retry_at: Instant::now() + wait });
+        }
+    }
+}
+
+/// Notes that the charm was killed: the hook runs again at once.
+pub(crate) fn killed(model: &mut Model, name: &UnitName, hook: &Hook) {
+    if let Some(unit) = model.units.get_mut(name) {
+        unit.agent.failed = None;
+        unit.agent.again = Some(hook.clone());
+    }
+}
+
+/// Notes what Pebble told, unless it is already waiting to be delivered.
+pub(crate) fn pebble(model: &mut Model, name: &UnitName, event: PebbleEvent) {
+    if let Some(unit) = model.units.get_mut(name) {
+        if !unit.agent.pebble.contains(&event) {
+            unit.agent.pebble.push_back(event);
+        }
+    }
+}
+
+/// Notes that the agent has nothing to do.
+pub(crate) fn idle(model: &mut Model, name: &UnitName) {
+    if let Some(unit) = model.units.get_mut(name) {
+        unit.agent.busy = false;
+        if unit.agent_status.name != "idle" {
+            unit.agent_status = Status::new("idle", "");
+        }
+    }
+}
+
+/// Notes that the pod is new: its agent starts over and knows of the relations only what the model keeps.
+pub(crate) fn pod_replaced(model: &mut Model, name: &UnitName) {
+    if let Some(unit) = model.units.get_mut(name) {
+        unit.agent.churn = Some(Churn::Upgrade);
+        unit.agent.pebble.clear();
+        for known in unit.agent.relations.values_mut() {
+            *known = KnownRelation { agent_restarted: true, ..std::mem::take(known) };
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! A unit agent's life: one thing after another until the unit is gone.
+
+use super::hook::Hook;
+use super::process::{Exit, Finished};
+use super::resolver::{Next, next};
+use super::{UnitRuntime, process, record};
+use crate::context::{Purpose, flush};
+use crate::controller::Controller;
+use crate::model::status::Status;
+use crate::model::task::TaskStatus;
+use crate::model::unit::PebbleEvent;
+use anyhow::{Context as _, Result};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+/// How often an idle agent looks by itself.
+const IDLE_LOOK: Duration = Duration::from_secs(1);
+/// How long Juju's agent waits between two polls of Pebble.
+const PEBBLE_POLL: Duration = Duration::from_secs(5);
+
+/// Runs the unit until it is removed.
+pub(crate) async fn live(controller: Arc<Controller>, unit: Arc<UnitRuntime>) {
+    let mut changes = controller.changes();
+    if let Err(error) = controller.prepare(&unit).await {
+        let text = format!("{error:#}");
+        let mut model = controller.model();
+        model.log.write(&unit.name.to_string(), "ERROR", "juju-sim", &text);
+        if let Some(unit) = model.units.get_mut(&unit.name) {
+            unit.workload_status = Status::new("error", &text);
+        }
+        drop(model);
+        controller.touch();
+        return;
+    }
+    loop {
+        changes.mark_unchanged();
+        let step = next(&controller.model(), &unit.name);
+        let outcome = match step {
+            Next::End => break,
+            Next::Run(hook) => run_hook(&controller, &unit, hook).await,
+            Next::Act(number) => run_action(&controller, &unit, number).await,
+            Next::ReplacePod => replace_pod(&controller, &unit).await,
+            Next::Wait(until) => {
+                record::idle(&mut controller.model(), &unit.name);
+                let longest = until.map_or(IDLE_LOOK, |until| until.saturating_duration_since(std::time::Instant::now()).min(IDLE_LOOK));
+                let _ = tokio::time::timeout(longest, changes.changed()).await;
+                continue;
+            }
+        };
+        if let Err(error) = outcome {
+            controller.model().log.write(&unit.name.to_string(), "ERROR", "juju-sim", &format!("{error:#}"));
+            tokio::time::sleep(IDLE_LOOK).await;
+        }
+        controller.touch();
+    }
+    controller.end_unit(&unit).await;
+}
+
+async fn run_hook(controller: &Arc<Controller>, unit: &UnitRuntime, hook: Hook) -> Result<()> {
+    let _turn = unit.turn.lock().await;
+    record::before(&mut controller.model(), &unit.name, &hook);
+    controller.touch();
+    let mut finished = process::run(controller, unit, Purpose::Hook(hook.clone()), &[]).await?;
+    let name = unit.name.to_string();
+    let mut model = controller.model();
+    let module = "juju.worker.uniter.operation";
+    let fault = match finished.exit {
+        Exit::Missing | Exit::Code(0) => flush::flush(&mut model, &mut finished.context).err(),
+        Exit::Terminated => {
+            model.log.write(&name, "WARNING", module, &format!("hook {:?} was terminated and runs again", hook.name()));
+            record::killed(&mut model, &unit.name, &hook);
+            return Ok(());
+        }
+        Exit::Code(code) => Some(format!("exit status {code}")),
+        Exit::Signal(signal) => Some(format!("signal: {signal}")),
+    };
+    match fault {
+        None => {
+            model.log.write(&name, "INFO", module, &format!("ran {:?} hook (via hook dispatching script: dispatch)", hook.name()));
+            record::done(&mut model, &unit.name, &hook, finished.context.status_was_set);
+        }
+        Some(fault) => {
+            model.log.write(&name, "ERROR", module, &format!("hook {:?} (via hook dispatching script: dispatch) failed: {fault}", hook.name()));
+            record::failed(&mut model, &unit.name, &hook);
+            drop(model);
+            if let Hook::Pebble(event @ PebbleEvent::Ready { .. }) = hook {
+                repeat_later(controller, unit, event);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Juju runs a failed pebble-ready again at its next poll, and other hooks meanwhile.
+fn repeat_later(controller: &Arc<Controller>, unit: &UnitRuntime, event: PebbleEvent) {
+    let (controller, name) = (Arc::clone(controller), unit.name.clone());
+    tokio::spawn(async move {
+        tokio::time::sleep(PEBBLE_POLL).await;
+        record::pebble(&mut controller.model(), &name, event);
+        controller.touch();
+    });
+}
+
+async fn run_action(controller: &Arc<Controller>, unit: &UnitRuntime, number: u32) -> Result<()> {
+    let _turn = unit.turn.lock().await;
+    let name = {
+        let mut model = controller.model();
+        let task = model.tasks.get_mut(&number).context("the task is gone")?;
+        if task.status != TaskStatus::Pending {
+            return Ok(());
+        }
+        task.status = TaskStatus::Running;
+        task.started = Some(Timestamp::now());
+        let name = task.action.clone();
+        if let Some(unit) = model.units.get_mut(&unit.name) {
+            unit.agent_status = Status::new("executing", &format!("running action {name}"));
+            unit.agent.busy = true;
+        }
+        name
+    };
+    controller.touch();
+    let finished = process::run(controller, unit, Purpose::Action { number, name }, &[]).await;
+    finish_action(controller, number, finished);
+    Ok(())
+}
+
+fn finish_action(controller: &Controller, number: u32, finished: Result<Finished>) {
+    let mut model = controller.model();
+    let mut finished = match finished {
+        Ok(finished) => finished,
+        Err(error) => {
+            if let Some(task) = model.tasks.get_mut(&number) {
+                task.finish(TaskStatus::Failed, format!("{error:#}"), Map::new());
+            }
+            return;
+        }
+    };
+    let mut results = std::mem::take(&mut finished.context.action.results);
+    let mut put = |name: &str, text: &str| {
+        if !text.is_empty() {
+            results.insert(name.to_owned(), Value::String(text.to_owned()));
+        }
+    };
+    put("stdout", &finished.stdout);
+    put("stderr", &finished.stderr);
+    let aborting = model.tasks.get(&number).is_some_and(|task| task.status == TaskStatus::Aborting);
+    let (mut status, mut message, code) = match finished.exit {
+        Exit::Code(0) => match finished.context.action.failure.take() {
+            Some(message) => (TaskStatus::Failed, message, 0),
+            None => (TaskStatus::Completed, String::new(), 0),
+        },
+        Exit::Code(code) => (TaskStatus::Failed, format!("exit status {code}"), code),
+        Exit::Terminated | Exit::Signal(_) if aborting => (TaskStatus::Aborted, "terminated".to_owned(), -1),
+        Exit::Terminated => (TaskStatus::Failed, "terminated".to_owned(), -1),
+        Exit::Signal(signal) => (TaskStatus::Failed, format!("signal: {signal}"), -1),
+        Exit::Missing => (TaskStatus::Failed, "action not implemented on unit".to_owned(), 1),
+    };
+    if finished.exit == Exit::Code(0) {
+        if let Err(refusal) = flush::flush(&mut model, &mut finished.context) {
+            status = TaskStatus::Failed;
+            "committing requested changes failed".clone_into(&mut message);
+            results.insert("stderr".to_owned(), Value::String(format!("{}{refusal}", finished.stderr)));
+        }
+    }
+    results.insert("return-code".to_owned(), json!(code));
+    if let Some(task) = model.tasks.get_mut(&number) {
+        task.finish(status, message, results);
+    }
+}
+
+async fn replace_pod(controller: &Arc<Controller>, unit: &UnitRuntime) -> Result<()> {
+    let _turn = unit.turn.lock().await;
+    controller.renew_unit(unit).await?;
+    record::pod_replaced(&mut controller.model(), &unit.name);
+    Ok(())
+}
+
+/// Runs an operator's command with the hook commands at hand, as `juju exec` does.
+pub(crate) async fn command(controller: &Arc<Controller>, unit: &UnitRuntime, words: &[String]) -> Result<(i32, String, String)> {
+    let _turn = unit.turn.lock().await;
+    let mut finished = process::run(controller, unit, Purpose::Command, words).await?;
+    let code = match finished.exit {
+        Exit::Code(code) => code,
+        _ => -1,
+    };
+    if code == 0 {
+        flush::flush(&mut controller.model(), &mut finished.context).map_err(anyhow::Error::msg)?;
+    }
+    controller.touch();
+    Ok((code, finished.stdout, finished.stderr))
+}
+
+impl UnitRuntime {
+    /// The process that runs the charm, if one runs.
+    pub(crate) fn charm_process(&self) -> Option<u32> {
+        *self.charm_process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

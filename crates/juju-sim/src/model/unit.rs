@@ -1,0 +1,140 @@
+//! Units, and what a unit's agent remembers between hooks.
+
+use super::name::UnitName;
+use super::status::Status;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Instant;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Unit {
+    pub(crate) name: UnitName,
+    pub(crate) workload_status: Status,
+    pub(crate) agent_status: Status,
+    pub(crate) storage: BTreeMap<String, StorageInstance>,
+    /// What `state-set` keeps.
+    pub(crate) charm_state: BTreeMap<String, String>,
+    pub(crate) ports: BTreeSet<OpenPort>,
+    pub(crate) dying: bool,
+    pub(crate) agent: AgentState,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct StorageInstance {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) location: String,
+    pub(crate) ready_at: Instant,
+    pub(crate) detaching: bool,
+}
+
+impl StorageInstance {
+    pub(crate) fn is_provisioned(&self) -> bool {
+        self.ready_at <= Instant::now()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct OpenPort {
+    pub(crate) protocol: String,
+    pub(crate) port: u16,
+    /// Empty: all endpoints.
+    pub(crate) endpoint: String,
+}
+
+/// Where a pod's replacement (or a refresh, which is the same to a charm) stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Churn {
+    /// `stop` is to run; then the pod is replaced.
+    Stop,
+    /// The pod is being replaced by the agent.
+    Replace,
+    /// `upgrade-charm` is to run in the new pod.
+    Upgrade,
+}
+
+/// One of the things that Pebble tells a unit's agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PebbleEvent {
+    Ready { container: String },
+    Notice { container: String, id: String, key: String },
+    Check { container: String, check: String, failed: bool },
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AgentState {
+    pub(crate) installed: bool,
+    pub(crate) started: bool,
+    pub(crate) stopped: bool,
+    pub(crate) removed: bool,
+    /// Whether the unit led when its last leadership hook ran.
+    pub(crate) led: Option<bool>,
+    pub(crate) config_version: u64,
+    pub(crate) charm_version: u64,
+    pub(crate) relations: BTreeMap<u32, KnownRelation>,
+    pub(crate) storage: BTreeSet<String>,
+    pub(crate) pebble: VecDeque<PebbleEvent>,
+    pub(crate) update_status: bool,
+    pub(crate) churn: Option<Churn>,
+    pub(crate) failed: Option<FailedHook>,
+    /// Killed in mid-hook: run at once again.
+    pub(crate) again: Option<crate::agent::hook::Hook>,
+    /// A failing notice or check restarts Juju's uniter: nothing runs before this.
+    pub(crate) paused_until: Option<Instant>,
+    /// Hooks an operator fired for a test.
+    pub(crate) fired: VecDeque<crate::agent::hook::Hook>,
+    pub(crate) busy: bool,
+}
+
+/// A relation that the unit has entered.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KnownRelation {
+    pub(crate) application_version: u64,
+    /// Units that have joined, with the version of their data last told.
+    pub(crate) members: BTreeMap<UnitName, Option<u64>>,
+    /// The agent was started again since: it no longer knows the remote application, nor that peers need no `-broken`.
+    pub(crate) agent_restarted: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct FailedHook {
+    pub(crate) hook: crate::agent::hook::Hook,
+    pub(crate) attempts: u32,
+    pub(crate) retry_at: Instant,
+}
+
+impl Unit {
+    pub(super) fn new(name: UnitName) -> Self {
+        Self {
+            name,
+            workload_status: Status::new("waiting", "installing agent"),
+            agent_status: Status::new("allocating", ""),
+            storage: BTreeMap::new(),
+            charm_state: BTreeMap::new(),
+            ports: BTreeSet::new(),
+            dying: false,
+            agent: AgentState { charm_version: 1, ..AgentState::default() },
+        }
+    }
+
+    /// The address that the unit's programs can bind.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.1.{}", self.name.number % 250 + 1)
+    }
+
+    /// The status that people see: a failed hook covers what the charm said.
+    pub(crate) fn shown_status(&self) -> Status {
+        match &self.agent.failed {
+            Some(failed) => failed.status(),
+            None => self.workload_status.clone(),
+        }
+    }
+}
+
+impl FailedHook {
+    pub(crate) fn status(&self) -> Status {
+        let mut status = Status::new("error", &format!("hook failed: {:?}", self.hook.name()));
+        status.data = self.hook.failure_data();
+        status
+    }
+}
