@@ -1,8 +1,8 @@
 //! The unit agent: decides what runs next, runs the charm, serves its hook commands.
 
 mod environment;
-pub(crate) mod host;
 pub(crate) mod hook;
+pub(crate) mod host;
 mod process;
 pub(crate) mod record;
 pub(crate) mod resolver;

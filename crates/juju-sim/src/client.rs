@@ -50,7 +50,10 @@ pub struct Deploy {
 impl Deploy {
     /// One unit of the charm in `folder`, with its defaults.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { charm: folder.into(), ..Self::default() }
+        Self {
+            charm: folder.into(),
+            ..Self::default()
+        }
     }
 
     /// Adds an option.
@@ -76,14 +79,18 @@ impl Deploy {
 }
 
 /// What a verb returns.
-pub type Result<T> = std::result::Result<T, Error>;
+pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 fn texts<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> BTreeMap<String, String> {
-    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    pairs
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {
-    path.canonicalize().map_err(|error| Error::io(format!("cannot find {}", path.display()), error))
+    path.canonicalize()
+        .map_err(|error| Error::io(format!("cannot find {}", path.display()), error))
 }
 
 impl Juju {
@@ -93,8 +100,17 @@ impl Juju {
     /// When no controller listens there.
     pub fn connect(folder: &Path) -> Result<Self> {
         let socket = folder.join("controller.sock");
-        let stream = UnixStream::connect(&socket).map_err(|error| Error::io(format!("no controller answers at {}", socket.display()), error))?;
-        Ok(Self { folder: folder.to_owned(), connection: Mutex::new(BufReader::new(stream)), controller: None })
+        let stream = UnixStream::connect(&socket).map_err(|error| {
+            Error::io(
+                format!("no controller answers at {}", socket.display()),
+                error,
+            )
+        })?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            connection: Mutex::new(BufReader::new(stream)),
+            controller: None,
+        })
     }
 
     /// The model's folder.
@@ -106,8 +122,14 @@ impl Juju {
         let lost = |error| Error::io("the controller does not answer".to_owned(), error);
         let mut text = serde_json::to_string(request).map_err(|error| Error::protocol(&error))?;
         text.push('\n');
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        connection.get_mut().write_all(text.as_bytes()).map_err(lost)?;
+        let mut connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        connection
+            .get_mut()
+            .write_all(text.as_bytes())
+            .map_err(lost)?;
         let mut line = String::new();
         connection.read_line(&mut line).map_err(lost)?;
         match serde_json::from_str(&line).map_err(|error| Error::protocol(&error))? {
@@ -129,7 +151,11 @@ impl Juju {
     /// # Errors
     /// What Juju refuses: an unknown option or resource, a value of the wrong type, a name that is taken; a charm or image file that cannot be read.
     pub fn deploy(&self, deploy: &Deploy) -> Result<String> {
-        let resources = deploy.resources.iter().map(|(name, file)| Ok((name.clone(), absolute(file)?))).collect::<Result<_>>()?;
+        let resources = deploy
+            .resources
+            .iter()
+            .map(|(name, file)| Ok((name.clone(), absolute(file)?)))
+            .collect::<Result<_>>()?;
         self.get(&Request::Deploy {
             source: absolute(&deploy.charm)?,
             name: deploy.application.clone(),
@@ -145,15 +171,26 @@ impl Juju {
     /// # Errors
     /// When the text is not of that form or the name is taken.
     pub fn deploy_remote(&self, text: &str, name: Option<&str>) -> Result<String> {
-        self.get(&Request::DeployRemote { text: text.to_owned(), name: name.map(str::to_owned) })
+        self.get(&Request::DeployRemote {
+            text: text.to_owned(),
+            name: name.map(str::to_owned),
+        })
     }
 
     /// Sets options.
     ///
     /// # Errors
     /// Unknown options and values of the wrong type.
-    pub fn config<'a>(&self, application: &str, values: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<()> {
-        self.tell(&Request::Config { application: application.to_owned(), set: texts(values), reset: Vec::new() })
+    pub fn config<'a>(
+        &self,
+        application: &str,
+        values: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<()> {
+        self.tell(&Request::Config {
+            application: application.to_owned(),
+            set: texts(values),
+            reset: Vec::new(),
+        })
     }
 
     /// Sets options back to their defaults.
@@ -161,7 +198,11 @@ impl Juju {
     /// # Errors
     /// Unknown options.
     pub fn config_reset(&self, application: &str, names: &[&str]) -> Result<()> {
-        self.tell(&Request::Config { application: application.to_owned(), set: BTreeMap::new(), reset: names.iter().map(|name| (*name).to_owned()).collect() })
+        self.tell(&Request::Config {
+            application: application.to_owned(),
+            set: BTreeMap::new(),
+            reset: names.iter().map(|name| (*name).to_owned()).collect(),
+        })
     }
 
     /// Relates two applications, each `application` or `application:endpoint`.
@@ -169,7 +210,10 @@ impl Juju {
     /// # Errors
     /// Unknown applications and endpoints, interfaces that do not fit, ambiguity, a relation that is there.
     pub fn integrate(&self, one: &str, other: &str) -> Result<()> {
-        self.tell(&Request::Integrate { one: one.to_owned(), other: other.to_owned() })
+        self.tell(&Request::Integrate {
+            one: one.to_owned(),
+            other: other.to_owned(),
+        })
     }
 
     /// Begins to remove a relation.
@@ -177,23 +221,41 @@ impl Juju {
     /// # Errors
     /// When there is none.
     pub fn remove_relation(&self, one: &str, other: &str) -> Result<()> {
-        self.tell(&Request::RemoveRelation { one: one.to_owned(), other: other.to_owned() })
+        self.tell(&Request::RemoveRelation {
+            one: one.to_owned(),
+            other: other.to_owned(),
+        })
     }
 
     /// Adds an operator's secret; returns its URI, `secret:<id>`.
     ///
     /// # Errors
     /// A name that is taken, keys and values that Juju refuses.
-    pub fn add_secret<'a>(&self, name: &str, content: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<String> {
-        self.get(&Request::AddSecret { name: name.to_owned(), content: texts(content), info: None })
+    pub fn add_secret<'a>(
+        &self,
+        name: &str,
+        content: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<String> {
+        self.get(&Request::AddSecret {
+            name: name.to_owned(),
+            content: texts(content),
+            info: None,
+        })
     }
 
     /// Gives an operator's secret (by name or URI) a new revision.
     ///
     /// # Errors
     /// As [`Juju::add_secret`]; an unknown secret.
-    pub fn update_secret<'a>(&self, name: &str, content: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<()> {
-        self.tell(&Request::UpdateSecret { name: name.to_owned(), content: texts(content) })
+    pub fn update_secret<'a>(
+        &self,
+        name: &str,
+        content: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<()> {
+        self.tell(&Request::UpdateSecret {
+            name: name.to_owned(),
+            content: texts(content),
+        })
     }
 
     /// Lets an application read an operator's secret. No hook follows, as in Juju.
@@ -201,7 +263,11 @@ impl Juju {
     /// # Errors
     /// An unknown secret or application.
     pub fn grant_secret(&self, name: &str, application: &str) -> Result<()> {
-        self.tell(&Request::GrantSecret { name: name.to_owned(), applications: vec![application.to_owned()], grant: true })
+        self.tell(&Request::GrantSecret {
+            name: name.to_owned(),
+            applications: vec![application.to_owned()],
+            grant: true,
+        })
     }
 
     /// Takes that right back.
@@ -209,7 +275,11 @@ impl Juju {
     /// # Errors
     /// As [`Juju::grant_secret`].
     pub fn revoke_secret(&self, name: &str, application: &str) -> Result<()> {
-        self.tell(&Request::GrantSecret { name: name.to_owned(), applications: vec![application.to_owned()], grant: false })
+        self.tell(&Request::GrantSecret {
+            name: name.to_owned(),
+            applications: vec![application.to_owned()],
+            grant: false,
+        })
     }
 
     /// Queues an action; returns the task's number.
@@ -217,8 +287,15 @@ impl Juju {
     /// # Errors
     /// An unknown unit or action, parameters that the charm's schema refuses.
     pub fn enqueue(&self, unit: &str, action: &str, parameters: Map<String, Value>) -> Result<u32> {
-        let queued = self.ask(&Request::Run { unit: unit.to_owned(), action: action.to_owned(), parameters })?;
-        queued["task"].as_u64().and_then(|number| u32::try_from(number).ok()).ok_or_else(|| Error::refused("the controller named no task".to_owned()))
+        let queued = self.ask(&Request::Run {
+            unit: unit.to_owned(),
+            action: action.to_owned(),
+            parameters,
+        })?;
+        queued["task"]
+            .as_u64()
+            .and_then(|number| u32::try_from(number).ok())
+            .ok_or_else(|| Error::refused("the controller named no task".to_owned()))
     }
 
     /// A task as it stands.
@@ -226,18 +303,29 @@ impl Juju {
     /// # Errors
     /// An unknown task.
     pub fn show_task(&self, number: u32) -> Result<TaskOutcome> {
-        self.get(&Request::Task { number, log_after: 0 })
+        self.get(&Request::Task {
+            number,
+            log_after: 0,
+        })
     }
 
     /// Waits for a task's end; `progress` gets each `action-log` line as it comes.
     ///
     /// # Errors
     /// An unknown task; [`Error::is_timeout`] when it has not ended within `timeout`.
-    pub fn wait_task(&self, number: u32, timeout: Duration, mut progress: impl FnMut(&str)) -> Result<TaskOutcome> {
+    pub fn wait_task(
+        &self,
+        number: u32,
+        timeout: Duration,
+        mut progress: impl FnMut(&str),
+    ) -> Result<TaskOutcome> {
         let deadline = Instant::now() + timeout;
         let mut seen = 0;
         loop {
-            let mut outcome: TaskOutcome = self.get(&Request::Task { number, log_after: seen })?;
+            let mut outcome: TaskOutcome = self.get(&Request::Task {
+                number,
+                log_after: seen,
+            })?;
             for line in &outcome.log {
                 progress(&line.message);
             }
@@ -247,7 +335,9 @@ impl Juju {
                 return Ok(outcome);
             }
             if Instant::now() >= deadline {
-                return Err(Error::timeout(format!("task {number} has not ended within {timeout:?}")));
+                return Err(Error::timeout(format!(
+                    "task {number} has not ended within {timeout:?}"
+                )));
             }
             std::thread::sleep(LOOK);
         }
@@ -257,7 +347,13 @@ impl Juju {
     ///
     /// # Errors
     /// As [`Juju::enqueue`] and [`Juju::wait_task`].
-    pub fn run(&self, unit: &str, action: &str, parameters: Map<String, Value>, timeout: Duration) -> Result<TaskOutcome> {
+    pub fn run(
+        &self,
+        unit: &str,
+        action: &str,
+        parameters: Map<String, Value>,
+        timeout: Duration,
+    ) -> Result<TaskOutcome> {
         let number = self.enqueue(unit, action, parameters)?;
         self.wait_task(number, timeout, |_| ())
     }
@@ -282,7 +378,11 @@ impl Juju {
     ///
     /// # Errors
     /// [`Error::is_timeout`], with the last status and the log's end, after `timeout`.
-    pub fn wait_for(&self, timeout: Duration, mut done: impl FnMut(&Status) -> bool) -> Result<Status> {
+    pub fn wait_for(
+        &self,
+        timeout: Duration,
+        mut done: impl FnMut(&Status) -> bool,
+    ) -> Result<Status> {
         let deadline = Instant::now() + timeout;
         loop {
             let status = self.status()?;
@@ -292,7 +392,9 @@ impl Juju {
             if Instant::now() >= deadline {
                 let log = self.debug_log()?;
                 let tail = log[log.len().saturating_sub(40)..].join("\n");
-                return Err(Error::timeout(format!("the status did not come within {timeout:?}; it is {status}, the log ends:\n{tail}")));
+                return Err(Error::timeout(format!(
+                    "the status did not come within {timeout:?}; it is {status}, the log ends:\n{tail}"
+                )));
             }
             std::thread::sleep(LOOK);
         }
@@ -303,7 +405,11 @@ impl Juju {
     /// # Errors
     /// As [`Juju::wait_for`].
     pub fn wait_for_unit(&self, unit: &str, workload: &str, timeout: Duration) -> Result<Status> {
-        self.wait_for(timeout, |status| status.unit(unit).is_some_and(|unit| unit.workload.current == workload && unit.agent.current == "idle"))
+        self.wait_for(timeout, |status| {
+            status.unit(unit).is_some_and(|unit| {
+                unit.workload.current == workload && unit.agent.current == "idle"
+            })
+        })
     }
 
     /// Waits until no agent has anything left to do; a unit in an error state is not waited for.
@@ -313,7 +419,9 @@ impl Juju {
     pub fn wait_until_idle(&self, timeout: Duration) -> Result<Status> {
         let mut quiet = 0;
         self.wait_for(timeout, |status| {
-            let idle = status.units().all(|(_, unit)| unit.agent.current == "idle" || unit.workload.current == "error");
+            let idle = status
+                .units()
+                .all(|(_, unit)| unit.agent.current == "idle" || unit.workload.current == "error");
             quiet = if idle { quiet + 1 } else { 0 };
             quiet > 2
         })
@@ -325,7 +433,10 @@ impl Juju {
     /// When the controller is gone.
     pub fn debug_log(&self) -> Result<Vec<String>> {
         let lines: Vec<Value> = self.get(&Request::DebugLog { after: 0 })?;
-        Ok(lines.iter().filter_map(|line| line["text"].as_str().map(str::to_owned)).collect())
+        Ok(lines
+            .iter()
+            .filter_map(|line| line["text"].as_str().map(str::to_owned))
+            .collect())
     }
 
     /// Runs a command beside the charm, with the hook commands on its PATH, as `juju exec` does; returns exit code, standard output and error.
@@ -333,9 +444,15 @@ impl Juju {
     /// # Errors
     /// An unknown unit, or changes that are refused at the end.
     pub fn exec(&self, unit: &str, words: &[&str]) -> Result<(i32, String, String)> {
-        let answer = self.ask(&Request::Exec { unit: unit.to_owned(), words: words.iter().map(|word| (*word).to_owned()).collect() })?;
+        let answer = self.ask(&Request::Exec {
+            unit: unit.to_owned(),
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+        })?;
         let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
-        let code = answer["return-code"].as_i64().and_then(|code| i32::try_from(code).ok()).unwrap_or(-1);
+        let code = answer["return-code"]
+            .as_i64()
+            .and_then(|code| i32::try_from(code).ok())
+            .unwrap_or(-1);
         Ok((code, text("stdout"), text("stderr")))
     }
 
@@ -344,7 +461,10 @@ impl Juju {
     /// # Errors
     /// An unknown application, or one without a charm.
     pub fn add_unit(&self, application: &str, count: u32) -> Result<()> {
-        self.tell(&Request::AddUnit { application: application.to_owned(), count })
+        self.tell(&Request::AddUnit {
+            application: application.to_owned(),
+            count,
+        })
     }
 
     /// Begins to remove a unit.
@@ -352,7 +472,9 @@ impl Juju {
     /// # Errors
     /// An unknown unit.
     pub fn remove_unit(&self, unit: &str) -> Result<()> {
-        self.tell(&Request::RemoveUnit { unit: unit.to_owned() })
+        self.tell(&Request::RemoveUnit {
+            unit: unit.to_owned(),
+        })
     }
 
     /// Begins to remove an application.
@@ -360,6 +482,8 @@ impl Juju {
     /// # Errors
     /// An unknown application.
     pub fn remove_application(&self, application: &str) -> Result<()> {
-        self.tell(&Request::RemoveApplication { application: application.to_owned() })
+        self.tell(&Request::RemoveApplication {
+            application: application.to_owned(),
+        })
     }
 }

@@ -14,7 +14,10 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone)]
 pub(crate) enum Purpose {
     Hook(Hook),
-    Action { number: u32, name: String },
+    Action {
+        number: u32,
+        name: String,
+    },
     /// An operator's command (`exec`).
     Command,
 }
@@ -66,7 +69,10 @@ pub(crate) struct Update {
 
 impl std::fmt::Debug for Update {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Update").field("attributes", &self.attributes).finish_non_exhaustive()
+        formatter
+            .debug_struct("Update")
+            .field("attributes", &self.attributes)
+            .finish_non_exhaustive()
     }
 }
 
@@ -104,7 +110,9 @@ impl HookContext {
 
     pub(crate) fn storage(&self) -> Option<&str> {
         match &self.purpose {
-            Purpose::Hook(Hook::StorageAttached { id, .. } | Hook::StorageDetaching { id, .. }) => Some(id),
+            Purpose::Hook(Hook::StorageAttached { id, .. } | Hook::StorageDetaching { id, .. }) => {
+                Some(id)
+            }
             _ => None,
         }
     }

@@ -36,7 +36,8 @@ impl Controller {
 
     /// Tells all agents that the model may have changed.
     pub(crate) fn touch(&self) {
-        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+        self.changes
+            .send_modify(|count| *count = count.wrapping_add(1));
     }
 
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {

@@ -60,7 +60,11 @@ pub(crate) struct Request {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
     NeedsStdin,
-    Done { exit_code: u8, stdout: String, stderr: String },
+    Done {
+        exit_code: u8,
+        stdout: String,
+        stderr: String,
+    },
 }
 
 /// What a command works with.
@@ -135,19 +139,44 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 
 /// Runs one command.
 pub(crate) fn run(model: &mut Model, context: &mut HookContext, request: &Request) -> Answer {
-    let name = request.words.first().map(String::as_str).unwrap_or_default();
-    let mut call = Call { model, context, request, stderr: String::new() };
+    let name = request
+        .words
+        .first()
+        .map(String::as_str)
+        .unwrap_or_default();
+    let mut call = Call {
+        model,
+        context,
+        request,
+        stderr: String::new(),
+    };
     let outcome = match COMMANDS.iter().find(|(known, _)| *known == name) {
         Some((_, Some(command))) => command(&mut call),
-        Some((_, None)) => Err(CommandError::refused(format!("juju-sim does not implement {name}"))),
-        None => Err(CommandError::refused(format!("bad request: unknown command: {name}"))),
+        Some((_, None)) => Err(CommandError::refused(format!(
+            "juju-sim does not implement {name}"
+        ))),
+        None => Err(CommandError::refused(format!(
+            "bad request: unknown command: {name}"
+        ))),
     };
     let warnings = call.stderr;
     match outcome {
-        Ok(stdout) => Answer::Done { exit_code: 0, stdout, stderr: warnings },
+        Ok(stdout) => Answer::Done {
+            exit_code: 0,
+            stdout,
+            stderr: warnings,
+        },
         Err(CommandError::NeedsStdin) => Answer::NeedsStdin,
-        Err(CommandError::Usage(text)) => Answer::Done { exit_code: 2, stdout: String::new(), stderr: format!("{warnings}ERROR {text}\n") },
-        Err(CommandError::Refused(text)) => Answer::Done { exit_code: 1, stdout: String::new(), stderr: format!("{warnings}ERROR {text}\n") },
+        Err(CommandError::Usage(text)) => Answer::Done {
+            exit_code: 2,
+            stdout: String::new(),
+            stderr: format!("{warnings}ERROR {text}\n"),
+        },
+        Err(CommandError::Refused(text)) => Answer::Done {
+            exit_code: 1,
+            stdout: String::new(),
+            stderr: format!("{warnings}ERROR {text}\n"),
+        },
     }
 }
 
@@ -167,20 +196,29 @@ impl Call<'_> {
     /// Prints as `--format` says, or into the file that `-o` names.
     fn print(&self, arguments: &Arguments, node: &Node) -> Output {
         let text = node.render(arguments.format()?);
-        let Some(file) = arguments.option("output") else { return Ok(text) };
+        let Some(file) = arguments.option("output") else {
+            return Ok(text);
+        };
         let path = self.inside(Path::new(file));
-        std::fs::write(&path, text).map_err(|error| CommandError::refused(format!("open {file}: {}", os_reason(&error))))?;
+        std::fs::write(&path, text).map_err(|error| {
+            CommandError::refused(format!("open {file}: {}", os_reason(&error)))
+        })?;
         Ok(String::new())
     }
 
     /// A path of the caller's, seen from here.
     fn inside(&self, path: &Path) -> PathBuf {
         let absolute = self.request.folder.join(path);
-        self.request.root.join(absolute.strip_prefix("/").unwrap_or(&absolute))
+        self.request
+            .root
+            .join(absolute.strip_prefix("/").unwrap_or(&absolute))
     }
 
     fn stdin(&self) -> Result<&[u8], CommandError> {
-        self.request.stdin.as_deref().ok_or(CommandError::NeedsStdin)
+        self.request
+            .stdin
+            .as_deref()
+            .ok_or(CommandError::NeedsStdin)
     }
 
     fn is_leader(&self) -> bool {
@@ -192,7 +230,9 @@ impl Call<'_> {
         let bytes = if file == "-" {
             self.stdin()?.to_vec()
         } else {
-            std::fs::read(self.inside(Path::new(file))).map_err(|error| CommandError::refused(format!("open {file}: {}", os_reason(&error))))?
+            std::fs::read(self.inside(Path::new(file))).map_err(|error| {
+                CommandError::refused(format!("open {file}: {}", os_reason(&error)))
+            })?
         };
         text_map(&bytes)
     }
@@ -203,14 +243,22 @@ fn os_reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     let plain = text.split(" (os error").next().unwrap_or_default();
     let mut characters = plain.chars();
-    characters.next().map(|first| first.to_ascii_lowercase().to_string() + characters.as_str()).unwrap_or_default()
+    characters
+        .next()
+        .map(|first| first.to_ascii_lowercase().to_string() + characters.as_str())
+        .unwrap_or_default()
 }
 
 fn text_map(bytes: &[u8]) -> Result<Vec<(String, String)>, CommandError> {
     use serde_norway::Value;
     let refuse = |text: String| CommandError::refused(format!("yaml: {text}"));
-    let value: Value = serde_norway::from_slice(bytes).map_err(|error| refuse(error.to_string()))?;
-    let kind = |kind: &str, line: usize, into: &str| refuse(format!("unmarshal errors:\n  line {line}: cannot unmarshal !!{kind} into {into}"));
+    let value: Value =
+        serde_norway::from_slice(bytes).map_err(|error| refuse(error.to_string()))?;
+    let kind = |kind: &str, line: usize, into: &str| {
+        refuse(format!(
+            "unmarshal errors:\n  line {line}: cannot unmarshal !!{kind} into {into}"
+        ))
+    };
     let entries = match value {
         Value::Null => return Ok(Vec::new()),
         Value::Mapping(entries) => entries,
@@ -225,5 +273,8 @@ fn text_map(bytes: &[u8]) -> Result<Vec<(String, String)>, CommandError> {
         Value::Sequence(_) => Err(kind("seq", 1, "string")),
         _ => Err(kind("map", 1, "string")),
     };
-    entries.iter().map(|(key, value)| Ok((scalar(key)?, scalar(value)?))).collect()
+    entries
+        .iter()
+        .map(|(key, value)| Ok((scalar(key)?, scalar(value)?)))
+        .collect()
 }

@@ -27,4 +27,7 @@ pub mod pod;
 mod protocol;
 
 pub use cli::main;
-pub use client::{AddModel, ApplicationStatus, Deploy, Error, Juju, Status, StatusInfo, TaskLog, TaskOutcome, UnitStatus};
+pub use client::{
+    AddModel, ApplicationStatus, Deploy, Error, Juju, Status, StatusInfo, TaskLog, TaskOutcome,
+    UnitStatus,
+};

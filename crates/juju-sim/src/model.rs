@@ -62,28 +62,43 @@ impl Model {
     }
 
     pub(crate) fn application(&self, name: &str) -> Result<&Application> {
-        self.applications.get(name).with_context(|| format!("application {name:?} not found"))
+        self.applications
+            .get(name)
+            .with_context(|| format!("application {name:?} not found"))
     }
 
     pub(crate) fn application_mut(&mut self, name: &str) -> Result<&mut Application> {
-        self.applications.get_mut(name).with_context(|| format!("application {name:?} not found"))
+        self.applications
+            .get_mut(name)
+            .with_context(|| format!("application {name:?} not found"))
     }
 
     pub(crate) fn unit(&self, name: &UnitName) -> Result<&Unit> {
-        self.units.get(name).with_context(|| format!("unit {:?} not found", name.to_string()))
+        self.units
+            .get(name)
+            .with_context(|| format!("unit {:?} not found", name.to_string()))
     }
 
     pub(crate) fn unit_mut(&mut self, name: &UnitName) -> Result<&mut Unit> {
-        self.units.get_mut(name).with_context(|| format!("unit {:?} not found", name.to_string()))
+        self.units
+            .get_mut(name)
+            .with_context(|| format!("unit {:?} not found", name.to_string()))
     }
 
     /// The units of an application that runs a charm, in order.
-    pub(crate) fn units_of<'a>(&'a self, application: &'a str) -> impl Iterator<Item = &'a Unit> + 'a {
-        self.units.values().filter(move |unit| unit.name.application == application)
+    pub(crate) fn units_of<'a>(
+        &'a self,
+        application: &'a str,
+    ) -> impl Iterator<Item = &'a Unit> + 'a {
+        self.units
+            .values()
+            .filter(move |unit| unit.name.application == application)
     }
 
     pub(crate) fn is_leader(&self, unit: &UnitName) -> bool {
-        self.applications.get(&unit.application).is_some_and(|application| application.leader.as_ref() == Some(unit))
+        self.applications
+            .get(&unit.application)
+            .is_some_and(|application| application.leader.as_ref() == Some(unit))
     }
 
     /// Makes a unit the leader of its application.
@@ -117,10 +132,16 @@ impl Model {
         for secret in self.secrets.values_mut() {
             secret.consumers.remove(name);
         }
-        self.secrets.retain(|_, secret| secret.owner != secret::Owner::Unit(name.clone()));
-        let heir = self.units_of(&name.application).find(|unit| !unit.dying).map(|unit| unit.name.clone());
+        self.secrets
+            .retain(|_, secret| secret.owner != secret::Owner::Unit(name.clone()));
+        let heir = self
+            .units_of(&name.application)
+            .find(|unit| !unit.dying)
+            .map(|unit| unit.name.clone());
         let last = self.units_of(&name.application).next().is_none();
-        let Some(application) = self.applications.get_mut(&name.application) else { return };
+        let Some(application) = self.applications.get_mut(&name.application) else {
+            return;
+        };
         if application.leader.as_ref() == Some(name) {
             application.leader = heir;
         }
@@ -132,17 +153,30 @@ impl Model {
 
     pub(crate) fn forget_application(&mut self, name: &str) {
         self.applications.remove(name);
-        self.relations.retain(|_, relation| relation.endpoints.iter().any(|endpoint| endpoint.application != name));
-        self.secrets.retain(|_, secret| secret.owner != secret::Owner::Application(name.to_owned()));
+        self.relations.retain(|_, relation| {
+            relation
+                .endpoints
+                .iter()
+                .any(|endpoint| endpoint.application != name)
+        });
+        self.secrets
+            .retain(|_, secret| secret.owner != secret::Owner::Application(name.to_owned()));
     }
 
     /// A relation that is being removed is gone once no unit holds it any more.
     pub(crate) fn drop_finished_relations(&mut self) {
         let units = &self.units;
         let applications = &self.applications;
-        let held = |id: &u32| units.values().any(|unit| unit.agent.relations.contains_key(id));
+        let held = |id: &u32| {
+            units
+                .values()
+                .any(|unit| unit.agent.relations.contains_key(id))
+        };
         self.relations.retain(|id, relation| {
-            let orphaned = relation.endpoints.iter().any(|endpoint| !applications.contains_key(&endpoint.application));
+            let orphaned = relation
+                .endpoints
+                .iter()
+                .any(|endpoint| !applications.contains_key(&endpoint.application));
             (!relation.dying && !orphaned) || held(id)
         });
     }

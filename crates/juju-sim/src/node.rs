@@ -31,11 +31,20 @@ impl Node {
     }
 
     pub(crate) fn map<K: Into<String>>(entries: impl IntoIterator<Item = (K, Node)>) -> Self {
-        Self::Map(entries.into_iter().map(|(key, value)| (key.into(), value)).collect())
+        Self::Map(
+            entries
+                .into_iter()
+                .map(|(key, value)| (key.into(), value))
+                .collect(),
+        )
     }
 
     pub(crate) fn texts(entries: &BTreeMap<String, String>) -> Self {
-        Self::map(entries.iter().map(|(key, value)| (key.clone(), Self::text(value))))
+        Self::map(
+            entries
+                .iter()
+                .map(|(key, value)| (key.clone(), Self::text(value))),
+        )
     }
 
     pub(crate) fn list<T: Into<String>>(entries: impl IntoIterator<Item = T>) -> Self {
@@ -125,7 +134,11 @@ impl From<&Value> for Node {
             Value::Number(number) => Self::Number(number.as_f64().unwrap_or_default()),
             Value::String(text) => Self::Text(text.clone()),
             Value::Array(items) => Self::List(items.iter().map(Self::from).collect()),
-            Value::Object(entries) => Self::map(entries.iter().map(|(key, value)| (key.clone(), Self::from(value)))),
+            Value::Object(entries) => Self::map(
+                entries
+                    .iter()
+                    .map(|(key, value)| (key.clone(), Self::from(value))),
+            ),
         }
     }
 }
@@ -153,13 +166,24 @@ fn write_json_text(out: &mut String, text: &str) {
 }
 
 fn json_number(value: f64) -> String {
-    if value == 0.0 || (1e-6..1e21).contains(&value.abs()) { format!("{value}") } else { exponent_form(value) }
+    if value == 0.0 || (1e-6..1e21).contains(&value.abs()) {
+        format!("{value}")
+    } else {
+        exponent_form(value)
+    }
 }
 
 /// Go's `%g` in its shortest form, which YAML is written with: an exponent from the seventh digit on.
 pub(super) fn general_number(value: f64) -> String {
-    let exponent: i32 = format!("{value:e}").split_once('e').and_then(|(_, exponent)| exponent.parse().ok()).unwrap_or_default();
-    if (-4..6).contains(&exponent) { format!("{value}") } else { exponent_form(value) }
+    let exponent: i32 = format!("{value:e}")
+        .split_once('e')
+        .and_then(|(_, exponent)| exponent.parse().ok())
+        .unwrap_or_default();
+    if (-4..6).contains(&exponent) {
+        format!("{value}")
+    } else {
+        exponent_form(value)
+    }
 }
 
 fn exponent_form(value: f64) -> String {
@@ -178,7 +202,15 @@ mod tests {
 
     #[test]
     fn numbers_in_yaml_are_written_as_go_writes_floats() {
-        for (value, text) in [(3.0, "3"), (0.5, "0.5"), (1e10, "1e+10"), (123_456.0, "123456"), (1_000_000.0, "1e+06"), (1_234_567.0, "1.234567e+06"), (0.00001, "1e-05")] {
+        for (value, text) in [
+            (3.0, "3"),
+            (0.5, "0.5"),
+            (1e10, "1e+10"),
+            (123_456.0, "123456"),
+            (1_000_000.0, "1e+06"),
+            (1_234_567.0, "1.234567e+06"),
+            (0.00001, "1e-05"),
+        ] {
             assert_eq!(general_number(value), text);
         }
     }
@@ -192,9 +224,19 @@ mod tests {
     #[test]
     fn texts_that_yaml_would_read_as_something_else_are_quoted() {
         for (text, yaml) in [
-            ("yes", "\"yes\""), ("12", "\"12\""), ("", "\"\""), ("x: y", "'x: y'"), ("plain words", "plain words"),
-            ("a\nb", "|-\n  a\n  b"), ("one\ntwo\n", "|\n  one\n  two"), ("a 'quoted' \"t\": x", "'a ''quoted'' \"t\": x'"),
-            ("- x", "'- x'"), ("#c", "'#c'"), ("~", "\"~\""), ("2026-01-01", "\"2026-01-01\""), ("{}", "'{}'"),
+            ("yes", "\"yes\""),
+            ("12", "\"12\""),
+            ("", "\"\""),
+            ("x: y", "'x: y'"),
+            ("plain words", "plain words"),
+            ("a\nb", "|-\n  a\n  b"),
+            ("one\ntwo\n", "|\n  one\n  two"),
+            ("a 'quoted' \"t\": x", "'a ''quoted'' \"t\": x'"),
+            ("- x", "'- x'"),
+            ("#c", "'#c'"),
+            ("~", "\"~\""),
+            ("2026-01-01", "\"2026-01-01\""),
+            ("{}", "'{}'"),
         ] {
             assert_eq!(Node::text(text).yaml(), yaml, "{text:?}");
         }
@@ -202,7 +244,10 @@ mod tests {
 
     #[test]
     fn lists_stand_at_the_level_of_their_key() {
-        let node = Node::map([("a", Node::list(["x", "y"])), ("b", Node::map([("c", Node::List(vec![]))]))]);
+        let node = Node::map([
+            ("a", Node::list(["x", "y"])),
+            ("b", Node::map([("c", Node::List(vec![]))])),
+        ]);
         assert_eq!(node.yaml(), "a:\n- x\n- \"y\"\nb:\n  c: []");
     }
 }

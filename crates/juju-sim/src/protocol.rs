@@ -8,39 +8,131 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "kebab-case")]
 pub(crate) enum Request {
-    Deploy { source: PathBuf, name: Option<String>, config: BTreeMap<String, String>, resources: BTreeMap<String, PathBuf>, units: u32, storage_delay_ms: u64 },
-    DeployRemote { text: String, name: Option<String> },
-    Config { application: String, set: BTreeMap<String, String>, reset: Vec<String> },
-    Integrate { one: String, other: String },
-    RemoveRelation { one: String, other: String },
-    AddSecret { name: String, content: BTreeMap<String, String>, info: Option<String> },
-    UpdateSecret { name: String, content: BTreeMap<String, String> },
-    GrantSecret { name: String, applications: Vec<String>, grant: bool },
-    RemoveSecret { name: String },
+    Deploy {
+        source: PathBuf,
+        name: Option<String>,
+        config: BTreeMap<String, String>,
+        resources: BTreeMap<String, PathBuf>,
+        units: u32,
+        storage_delay_ms: u64,
+    },
+    DeployRemote {
+        text: String,
+        name: Option<String>,
+    },
+    Config {
+        application: String,
+        set: BTreeMap<String, String>,
+        reset: Vec<String>,
+    },
+    Integrate {
+        one: String,
+        other: String,
+    },
+    RemoveRelation {
+        one: String,
+        other: String,
+    },
+    AddSecret {
+        name: String,
+        content: BTreeMap<String, String>,
+        info: Option<String>,
+    },
+    UpdateSecret {
+        name: String,
+        content: BTreeMap<String, String>,
+    },
+    GrantSecret {
+        name: String,
+        applications: Vec<String>,
+        grant: bool,
+    },
+    RemoveSecret {
+        name: String,
+    },
     Secrets,
-    Run { unit: String, action: String, parameters: serde_json::Map<String, Value> },
-    Task { number: u32, log_after: usize },
-    CancelTask { number: u32 },
+    Run {
+        unit: String,
+        action: String,
+        parameters: serde_json::Map<String, Value>,
+    },
+    Task {
+        number: u32,
+        log_after: usize,
+    },
+    CancelTask {
+        number: u32,
+    },
     Status,
-    DebugLog { after: u64 },
-    Exec { unit: String, words: Vec<String> },
-    AddUnit { application: String, count: u32 },
-    RemoveUnit { unit: String },
-    RemoveApplication { application: String },
-    SetDatabag { application: String, unit: Option<u32>, values: BTreeMap<String, String> },
-    ShowUnit { unit: String },
-    SetLeader { unit: String },
-    Fire { unit: String, hook: String },
-    Resolved { unit: String, retry: bool },
-    Refresh { application: String, source: Option<PathBuf> },
-    ReplacePod { unit: String },
-    KillContainer { unit: String, container: String },
-    RestartContainer { unit: String, container: String },
-    KillCharm { unit: String },
-    DetachStorage { unit: String, storage: String },
-    Expose { unit: String, port: u16 },
-    Paths { unit: String },
-    Shell { unit: String, container: String },
+    DebugLog {
+        after: u64,
+    },
+    Exec {
+        unit: String,
+        words: Vec<String>,
+    },
+    AddUnit {
+        application: String,
+        count: u32,
+    },
+    RemoveUnit {
+        unit: String,
+    },
+    RemoveApplication {
+        application: String,
+    },
+    SetDatabag {
+        application: String,
+        unit: Option<u32>,
+        values: BTreeMap<String, String>,
+    },
+    ShowUnit {
+        unit: String,
+    },
+    SetLeader {
+        unit: String,
+    },
+    Fire {
+        unit: String,
+        hook: String,
+    },
+    Resolved {
+        unit: String,
+        retry: bool,
+    },
+    Refresh {
+        application: String,
+        source: Option<PathBuf>,
+    },
+    ReplacePod {
+        unit: String,
+    },
+    KillContainer {
+        unit: String,
+        container: String,
+    },
+    RestartContainer {
+        unit: String,
+        container: String,
+    },
+    KillCharm {
+        unit: String,
+    },
+    DetachStorage {
+        unit: String,
+        storage: String,
+    },
+    Expose {
+        unit: String,
+        port: u16,
+    },
+    Paths {
+        unit: String,
+    },
+    Shell {
+        unit: String,
+        container: String,
+    },
     Destroy,
 }
 

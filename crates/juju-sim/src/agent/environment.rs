@@ -33,19 +33,32 @@ const FIXED: &[(&str, &str)] = &[
 const CONTAINER_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// All variables of one run.
-pub(super) fn variables(model: &Model, context: &HookContext, places: &Places) -> BTreeMap<String, String> {
-    let mut all: BTreeMap<String, String> = FIXED.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+pub(super) fn variables(
+    model: &Model,
+    context: &HookContext,
+    places: &Places,
+) -> BTreeMap<String, String> {
+    let mut all: BTreeMap<String, String> = FIXED
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
     let mut put = |name: &str, value: String| drop(all.insert(name.to_owned(), value));
     let charm = places.charm.display().to_string();
     put("CHARM_DIR", charm.clone());
     put("JUJU_CHARM_DIR", charm);
-    put("JUJU_AGENT_SOCKET_ADDRESS", places.socket().display().to_string());
+    put(
+        "JUJU_AGENT_SOCKET_ADDRESS",
+        places.socket().display().to_string(),
+    );
     put("JUJU_CONTEXT_ID", context.id.clone());
     put("JUJU_MODEL_NAME", model.name.clone());
     put("JUJU_MODEL_UUID", model.uuid.clone());
     put("JUJU_UNIT_NAME", context.unit.to_string());
     put("JUJU_VERSION", JUJU_VERSION.to_owned());
-    put("PATH", format!("{}:{CONTAINER_PATH}", places.tools.display()));
+    put(
+        "PATH",
+        format!("{}:{CONTAINER_PATH}", places.tools.display()),
+    );
     match &context.purpose {
         Purpose::Hook(hook) => {
             put("JUJU_HOOK_NAME", hook.name());

@@ -54,9 +54,24 @@ pub(crate) enum Hook {
     Stop,
     Remove,
     Relation(RelationHook),
-    StorageAttached { id: String, name: String, kind: String, location: String },
-    StorageDetaching { id: String, name: String, kind: String, location: String },
-    Secret { kind: SecretKind, id: String, label: String, revision: u32 },
+    StorageAttached {
+        id: String,
+        name: String,
+        kind: String,
+        location: String,
+    },
+    StorageDetaching {
+        id: String,
+        name: String,
+        kind: String,
+        location: String,
+    },
+    Secret {
+        kind: SecretKind,
+        id: String,
+        label: String,
+        revision: u32,
+    },
     Pebble(PebbleEvent),
 }
 
@@ -75,18 +90,43 @@ impl Hook {
             Self::Relation(hook) => format!("{}-relation-{}", hook.endpoint, hook.kind.word()),
             Self::StorageAttached { name, .. } => format!("{name}-storage-attached"),
             Self::StorageDetaching { name, .. } => format!("{name}-storage-detaching"),
-            Self::Secret { kind: SecretKind::Changed, .. } => "secret-changed".to_owned(),
-            Self::Secret { kind: SecretKind::Remove, .. } => "secret-remove".to_owned(),
+            Self::Secret {
+                kind: SecretKind::Changed,
+                ..
+            } => "secret-changed".to_owned(),
+            Self::Secret {
+                kind: SecretKind::Remove,
+                ..
+            } => "secret-remove".to_owned(),
             Self::Pebble(PebbleEvent::Ready { container }) => format!("{container}-pebble-ready"),
-            Self::Pebble(PebbleEvent::Notice { container, .. }) => format!("{container}-pebble-custom-notice"),
-            Self::Pebble(PebbleEvent::Check { container, failed: true, .. }) => format!("{container}-pebble-check-failed"),
-            Self::Pebble(PebbleEvent::Check { container, failed: false, .. }) => format!("{container}-pebble-check-recovered"),
+            Self::Pebble(PebbleEvent::Notice { container, .. }) => {
+                format!("{container}-pebble-custom-notice")
+            }
+            Self::Pebble(PebbleEvent::Check {
+                container,
+                failed: true,
+                ..
+            }) => format!("{container}-pebble-check-failed"),
+            Self::Pebble(PebbleEvent::Check {
+                container,
+                failed: false,
+                ..
+            }) => format!("{container}-pebble-check-recovered"),
         }
     }
 
     /// The hooks that an operator may fire for a test.
     pub(crate) fn simple(name: &str) -> Option<Self> {
-        let all = [Self::ConfigChanged, Self::Start, Self::UpdateStatus, Self::UpgradeCharm, Self::LeaderElected, Self::LeaderSettingsChanged, Self::Install, Self::Stop];
+        let all = [
+            Self::ConfigChanged,
+            Self::Start,
+            Self::UpdateStatus,
+            Self::UpgradeCharm,
+            Self::LeaderElected,
+            Self::LeaderSettingsChanged,
+            Self::Install,
+            Self::Stop,
+        ];
         all.into_iter().find(|hook| hook.name() == name)
     }
 
@@ -109,17 +149,44 @@ impl Hook {
                 let mut variables = vec![
                     ("JUJU_RELATION", hook.endpoint.clone()),
                     ("JUJU_RELATION_ID", format!("{}:{}", hook.endpoint, hook.id)),
-                    ("JUJU_REMOTE_UNIT", hook.remote_unit.as_ref().map(ToString::to_string).unwrap_or_default()),
+                    (
+                        "JUJU_REMOTE_UNIT",
+                        hook.remote_unit
+                            .as_ref()
+                            .map(ToString::to_string)
+                            .unwrap_or_default(),
+                    ),
                     ("JUJU_REMOTE_APP", hook.remote_application.clone()),
                 ];
-                variables.extend(hook.departing_unit.as_ref().map(|unit| ("JUJU_DEPARTING_UNIT", unit.to_string())));
+                variables.extend(
+                    hook.departing_unit
+                        .as_ref()
+                        .map(|unit| ("JUJU_DEPARTING_UNIT", unit.to_string())),
+                );
                 variables
             }
-            Self::StorageAttached { id, kind, location, .. } | Self::StorageDetaching { id, kind, location, .. } => {
-                vec![("JUJU_STORAGE_ID", id.clone()), ("JUJU_STORAGE_KIND", kind.clone()), ("JUJU_STORAGE_LOCATION", location.clone())]
+            Self::StorageAttached {
+                id, kind, location, ..
             }
-            Self::Secret { kind, id, label, revision } => {
-                let mut variables = vec![("JUJU_SECRET_ID", format!("secret:{id}")), ("JUJU_SECRET_LABEL", label.clone())];
+            | Self::StorageDetaching {
+                id, kind, location, ..
+            } => {
+                vec![
+                    ("JUJU_STORAGE_ID", id.clone()),
+                    ("JUJU_STORAGE_KIND", kind.clone()),
+                    ("JUJU_STORAGE_LOCATION", location.clone()),
+                ]
+            }
+            Self::Secret {
+                kind,
+                id,
+                label,
+                revision,
+            } => {
+                let mut variables = vec![
+                    ("JUJU_SECRET_ID", format!("secret:{id}")),
+                    ("JUJU_SECRET_LABEL", label.clone()),
+                ];
                 if *kind == SecretKind::Remove {
                     variables.push(("JUJU_SECRET_REVISION", revision.to_string()));
                 }
@@ -140,6 +207,11 @@ fn pebble_variables(event: &PebbleEvent) -> Vec<(&'static str, String)> {
             ("JUJU_NOTICE_KEY", key.clone()),
             ("JUJU_NOTICE_TYPE", "custom".to_owned()),
         ],
-        PebbleEvent::Check { container, check, .. } => vec![("JUJU_WORKLOAD_NAME", container.clone()), ("JUJU_PEBBLE_CHECK_NAME", check.clone())],
+        PebbleEvent::Check {
+            container, check, ..
+        } => vec![
+            ("JUJU_WORKLOAD_NAME", container.clone()),
+            ("JUJU_PEBBLE_CHECK_NAME", check.clone()),
+        ],
     }
 }

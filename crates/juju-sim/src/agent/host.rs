@@ -11,7 +11,10 @@ use tokio::process::Command;
 pub(crate) enum Host {
     /// No root of its own: the charm sees this machine.
     Bare,
-    Pod { pod: Box<Pod>, storages: Vec<(PathBuf, PathBuf)> },
+    Pod {
+        pod: Box<Pod>,
+        storages: Vec<(PathBuf, PathBuf)>,
+    },
 }
 
 /// Folders as the charm sees them.
@@ -42,21 +45,41 @@ impl Host {
 
     pub(crate) fn places(&self, unit: &UnitRuntime, tools: &Path) -> Places {
         match self {
-            Self::Bare => Places { charm: unit.charm_folder(), tools: tools.to_owned(), agent: unit.agent_folder() },
+            Self::Bare => Places {
+                charm: unit.charm_folder(),
+                tools: tools.to_owned(),
+                agent: unit.agent_folder(),
+            },
             Self::Pod { .. } => {
                 let tag = unit.name.tag();
                 let agent = Path::new("/var/lib/juju/agents").join(&tag);
-                Places { charm: agent.join("charm"), tools: Path::new("/var/lib/juju/tools").join(&tag), agent }
+                Places {
+                    charm: agent.join("charm"),
+                    tools: Path::new("/var/lib/juju/tools").join(&tag),
+                    agent,
+                }
             }
         }
     }
 
     /// A command that runs `argv` with exactly this environment.
-    pub(crate) fn command(&self, argv: &[String], environment: &BTreeMap<String, String>, places: &Places, unit: &UnitRuntime, tools: &Path) -> Result<Command> {
+    pub(crate) fn command(
+        &self,
+        argv: &[String],
+        environment: &BTreeMap<String, String>,
+        places: &Places,
+        unit: &UnitRuntime,
+        tools: &Path,
+    ) -> Result<Command> {
         match self {
             Self::Bare => {
                 let mut command = Command::new(argv.first().map_or("", String::as_str));
-                command.args(argv.iter().skip(1)).env_clear().envs(environment).current_dir(&places.charm).kill_on_drop(true);
+                command
+                    .args(argv.iter().skip(1))
+                    .env_clear()
+                    .envs(environment)
+                    .current_dir(&places.charm)
+                    .kill_on_drop(true);
                 Ok(command)
             }
             Self::Pod { pod, storages } => {

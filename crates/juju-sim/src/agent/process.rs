@@ -1,8 +1,8 @@
 //! One run of the charm's program: started, its output taken, its end told.
 
+use super::UnitRuntime;
 use super::environment::variables;
 use super::server::Server;
-use super::UnitRuntime;
 use crate::context::{HookContext, Purpose};
 use crate::controller::Controller;
 use crate::pod;
@@ -40,7 +40,12 @@ pub(super) struct Finished {
 }
 
 /// Runs the charm for `purpose`, or `words` for an operator's command.
-pub(super) async fn run(controller: &Arc<Controller>, unit: &UnitRuntime, purpose: Purpose, words: &[String]) -> Result<Finished> {
+pub(super) async fn run(
+    controller: &Arc<Controller>,
+    unit: &UnitRuntime,
+    purpose: Purpose,
+    words: &[String],
+) -> Result<Finished> {
     let context = HookContext::new(&unit.name, purpose);
     let host = unit.host.lock().await;
     let places = host.places(unit, controller.tools());
@@ -48,32 +53,73 @@ pub(super) async fn run(controller: &Arc<Controller>, unit: &UnitRuntime, purpos
         Purpose::Command => words.to_vec(),
         purpose => match program(unit, purpose) {
             Some(relative) => vec![places.charm.join(relative).display().to_string()],
-            None => return Ok(Finished { exit: Exit::Missing, stdout: String::new(), stderr: String::new(), context }),
+            None => {
+                return Ok(Finished {
+                    exit: Exit::Missing,
+                    stdout: String::new(),
+                    stderr: String::new(),
+                    context,
+                });
+            }
         },
     };
     let environment = variables(&controller.model(), &context, &places);
-    let server = Server::open(controller, &unit.running, &unit.agent_folder().join("agent.socket"), host.shares_root())?;
+    let server = Server::open(
+        controller,
+        &unit.running,
+        &unit.agent_folder().join("agent.socket"),
+        host.shares_root(),
+    )?;
     let mut command = host.command(&argv, &environment, &places, unit, controller.tools())?;
     drop(host);
     let logger = logger(&context);
     *unit.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(context);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
     let mut child = match pod::spawn(command).await {
         Ok(child) => child,
         Err(error) => {
-            unit.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+            unit.running
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
             return Err(error);
         }
     };
-    *unit.charm_process.lock().unwrap_or_else(PoisonError::into_inner) = child.id();
-    let stdout = take_output(controller, unit, logger.clone(), "DEBUG", child.stdout.take());
+    *unit
+        .charm_process
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner) = child.id();
+    let stdout = take_output(
+        controller,
+        unit,
+        logger.clone(),
+        "DEBUG",
+        child.stdout.take(),
+    );
     let stderr = take_output(controller, unit, logger, "WARNING", child.stderr.take());
     let status = child.wait().await;
-    *unit.charm_process.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    *unit
+        .charm_process
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner) = None;
     let (stdout, stderr) = (stdout.end().await, stderr.end().await);
     drop(server);
-    let context = unit.running.lock().unwrap_or_else(PoisonError::into_inner).take().context("the run has lost its context")?;
-    Ok(Finished { exit: exit(status.context("cannot wait for the charm")?), stdout, stderr, context })
+    let context = unit
+        .running
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take()
+        .context("the run has lost its context")?;
+    Ok(Finished {
+        exit: exit(status.context("cannot wait for the charm")?),
+        stdout,
+        stderr,
+        context,
+    })
 }
 
 /// `dispatch`, else the file of this hook or action.
@@ -83,7 +129,9 @@ fn program(unit: &UnitRuntime, purpose: &Purpose) -> Option<String> {
         Purpose::Action { name, .. } => format!("actions/{name}"),
         Purpose::Command => return None,
     };
-    ["dispatch".to_owned(), own].into_iter().find(|file| unit.charm_folder().join(file).is_file())
+    ["dispatch".to_owned(), own]
+        .into_iter()
+        .find(|file| unit.charm_folder().join(file).is_file())
 }
 
 /// The module that a hook's output is logged under; an action's is kept for its results alone.
@@ -96,7 +144,9 @@ fn logger(context: &HookContext) -> Option<String> {
 
 fn exit(status: ExitStatus) -> Exit {
     let code = status.code();
-    let signal = status.signal().or(code.map(|code| code - SIGNAL_BASE).filter(|signal| matches!(*signal, SIGKILL | SIGTERM)));
+    let signal = status.signal().or(code
+        .map(|code| code - SIGNAL_BASE)
+        .filter(|signal| matches!(*signal, SIGKILL | SIGTERM)));
     match (signal, code) {
         (Some(SIGKILL | SIGTERM), _) => Exit::Terminated,
         (Some(other), _) => Exit::Signal(other),
@@ -112,25 +162,50 @@ struct Output {
 impl Output {
     /// What was written; a pipe that children still hold is not waited for long.
     async fn end(mut self) -> String {
-        if tokio::time::timeout(OUTPUT_GRACE, &mut self.task).await.is_err() {
+        if tokio::time::timeout(OUTPUT_GRACE, &mut self.task)
+            .await
+            .is_err()
+        {
             self.task.abort();
         }
         std::mem::take(&mut self.text.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-fn take_output<R: AsyncRead + Unpin + Send + 'static>(controller: &Arc<Controller>, unit: &UnitRuntime, logger: Option<String>, level: &'static str, pipe: Option<R>) -> Output {
+fn take_output<R: AsyncRead + Unpin + Send + 'static>(
+    controller: &Arc<Controller>,
+    unit: &UnitRuntime,
+    logger: Option<String>,
+    level: &'static str,
+    pipe: Option<R>,
+) -> Output {
     let text = Arc::new(Mutex::new(String::new()));
-    let (kept, controller, name) = (Arc::clone(&text), Arc::clone(controller), unit.name.to_string());
+    let (kept, controller, name) = (
+        Arc::clone(&text),
+        Arc::clone(controller),
+        unit.name.to_string(),
+    );
     let task = tokio::spawn(async move {
         let Some(pipe) = pipe else { return };
         let mut reader = BufReader::new(pipe);
         let mut line = Vec::new();
-        while reader.read_until(b'\n', &mut line).await.is_ok_and(|length| length > 0) {
+        while reader
+            .read_until(b'\n', &mut line)
+            .await
+            .is_ok_and(|length| length > 0)
+        {
             let piece = String::from_utf8_lossy(&line).into_owned();
             match &logger {
-                Some(module) => controller.model().log.write(&name, level, module, piece.trim_end_matches('\n')),
-                None => kept.lock().unwrap_or_else(PoisonError::into_inner).push_str(&piece),
+                Some(module) => {
+                    controller
+                        .model()
+                        .log
+                        .write(&name, level, module, piece.trim_end_matches('\n'))
+                }
+                None => kept
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push_str(&piece),
             }
             line.clear();
         }

@@ -19,11 +19,16 @@ pub(crate) fn before(model: &mut Model, name: &UnitName, hook: &Hook) {
     if let Hook::Relation(relation) = hook {
         before_relation(model, name, relation);
     }
-    let Some(unit) = model.units.get_mut(name) else { return };
+    let Some(unit) = model.units.get_mut(name) else {
+        return;
+    };
     let workload = match hook {
         Hook::Install => Some(Status::new("maintenance", "installing charm software")),
         Hook::Stop => Some(Status::new("maintenance", "stopping charm software")),
-        Hook::Remove => Some(Status::new("maintenance", "cleaning up prior to charm deletion")),
+        Hook::Remove => Some(Status::new(
+            "maintenance",
+            "cleaning up prior to charm deletion",
+        )),
         _ => None,
     };
     if let Some(status) = workload.filter(|_| unit.agent.failed.is_none()) {
@@ -34,7 +39,9 @@ pub(crate) fn before(model: &mut Model, name: &UnitName, hook: &Hook) {
 }
 
 fn before_relation(model: &mut Model, name: &UnitName, hook: &RelationHook) {
-    let Some(relation) = model.relations.get_mut(&hook.id) else { return };
+    let Some(relation) = model.relations.get_mut(&hook.id) else {
+        return;
+    };
     if hook.kind == RelationKind::Created {
         let bag = relation.unit_data.entry(name.clone()).or_default();
         if bag.version == 0 {
@@ -71,12 +78,20 @@ fn before_relation(model: &mut Model, name: &UnitName, hook: &RelationHook) {
 
 /// Notes that a hook went well.
 pub(crate) fn done(model: &mut Model, name: &UnitName, hook: &Hook, status_was_set: bool) {
-    let (config_version, charm_version) = model.applications.get(&name.application).map_or((1, 1), |found| (found.config_version, found.charm_version));
+    let (config_version, charm_version) = model
+        .applications
+        .get(&name.application)
+        .map_or((1, 1), |found| (found.config_version, found.charm_version));
     let led = model.is_leader(name);
-    if let Hook::Secret { kind, id, revision, .. } = hook {
+    if let Hook::Secret {
+        kind, id, revision, ..
+    } = hook
+    {
         secret_done(model, name, *kind, id, *revision);
     }
-    let Some(unit) = model.units.get_mut(name) else { return };
+    let Some(unit) = model.units.get_mut(name) else {
+        return;
+    };
     let state = &mut unit.agent;
     state.failed = None;
     state.again = None;
@@ -125,7 +140,9 @@ pub(crate) fn done(model: &mut Model, name: &UnitName, hook: &Hook, status_was_s
 }
 
 fn secret_done(model: &mut Model, name: &UnitName, kind: SecretKind, id: &str, revision: u32) {
-    let Some(secret) = model.secrets.get_mut(id) else { return };
+    let Some(secret) = model.secrets.get_mut(id) else {
+        return;
+    };
     let latest = secret.latest();
     match kind {
         SecretKind::Changed => {
@@ -143,7 +160,11 @@ fn secret_done(model: &mut Model, name: &UnitName, kind: SecretKind, id: &str, r
 fn drop_silent_relations(model: &mut Model, name: &UnitName) {
     let relations = &model.relations;
     if let Some(unit) = model.units.get_mut(name) {
-        unit.agent.relations.retain(|id, known| relations.get(id).is_some_and(|relation| !relation.is_peer() || !relation.dying || known.agent_restarted));
+        unit.agent.relations.retain(|id, known| {
+            relations.get(id).is_some_and(|relation| {
+                !relation.is_peer() || !relation.dying || known.agent_restarted
+            })
+        });
     }
     model.drop_finished_relations();
 }
@@ -156,7 +177,9 @@ fn forget_event(events: &mut std::collections::VecDeque<PebbleEvent>, event: &Pe
 
 /// Notes that a hook failed; Juju does not treat what Pebble triggers like other hooks.
 pub(crate) fn failed(model: &mut Model, name: &UnitName, hook: &Hook) {
-    let Some(unit) = model.units.get_mut(name) else { return };
+    let Some(unit) = model.units.get_mut(name) else {
+        return;
+    };
     let state = &mut unit.agent;
     match hook {
         Hook::Pebble(event @ PebbleEvent::Ready { .. }) => forget_event(&mut state.pebble, event),
@@ -167,8 +190,14 @@ pub(crate) fn failed(model: &mut Model, name: &UnitName, hook: &Hook) {
         }
         _ => {
             let attempts = state.failed.as_ref().map_or(0, |failed| failed.attempts) + 1;
-            let wait = FIRST_RETRY.saturating_mul(1 << (attempts - 1).min(10)).min(LONGEST_RETRY);
-            state.failed = Some(FailedHook { hook: hook.clone(), attempts, retry_at: Instant::now() + wait });
+            let wait = FIRST_RETRY
+                .saturating_mul(1 << (attempts - 1).min(10))
+                .min(LONGEST_RETRY);
+            state.failed = Some(FailedHook {
+                hook: hook.clone(),
+                attempts,
+                retry_at: Instant::now() + wait,
+            });
         }
     }
 }
@@ -206,7 +235,10 @@ pub(crate) fn pod_replaced(model: &mut Model, name: &UnitName) {
         unit.agent.churn = Some(Churn::Upgrade);
         unit.agent.pebble.clear();
         for known in unit.agent.relations.values_mut() {
-            *known = KnownRelation { agent_restarted: true, ..std::mem::take(known) };
+            *known = KnownRelation {
+                agent_restarted: true,
+                ..std::mem::take(known)
+            };
         }
     }
 }

@@ -26,7 +26,9 @@ pub(crate) async fn live(controller: Arc<Controller>, unit: Arc<UnitRuntime>) {
     if let Err(error) = controller.prepare(&unit).await {
         let text = format!("{error:#}");
         let mut model = controller.model();
-        model.log.write(&unit.name.to_string(), "ERROR", "juju-sim", &text);
+        model
+            .log
+            .write(&unit.name.to_string(), "ERROR", "juju-sim", &text);
         if let Some(unit) = model.units.get_mut(&unit.name) {
             unit.workload_status = Status::new("error", &text);
         }
@@ -44,13 +46,22 @@ pub(crate) async fn live(controller: Arc<Controller>, unit: Arc<UnitRuntime>) {
             Next::ReplacePod => replace_pod(&controller, &unit).await,
             Next::Wait(until) => {
                 record::idle(&mut controller.model(), &unit.name);
-                let longest = until.map_or(IDLE_LOOK, |until| until.saturating_duration_since(std::time::Instant::now()).min(IDLE_LOOK));
+                let longest = until.map_or(IDLE_LOOK, |until| {
+                    until
+                        .saturating_duration_since(std::time::Instant::now())
+                        .min(IDLE_LOOK)
+                });
                 let _ = tokio::time::timeout(longest, changes.changed()).await;
                 continue;
             }
         };
         if let Err(error) = outcome {
-            controller.model().log.write(&unit.name.to_string(), "ERROR", "juju-sim", &format!("{error:#}"));
+            controller.model().log.write(
+                &unit.name.to_string(),
+                "ERROR",
+                "juju-sim",
+                &format!("{error:#}"),
+            );
             tokio::time::sleep(IDLE_LOOK).await;
         }
         controller.touch();
@@ -69,7 +80,12 @@ async fn run_hook(controller: &Arc<Controller>, unit: &UnitRuntime, hook: Hook) 
     let fault = match finished.exit {
         Exit::Missing | Exit::Code(0) => flush::flush(&mut model, &mut finished.context).err(),
         Exit::Terminated => {
-            model.log.write(&name, "WARNING", module, &format!("hook {:?} was terminated and runs again", hook.name()));
+            model.log.write(
+                &name,
+                "WARNING",
+                module,
+                &format!("hook {:?} was terminated and runs again", hook.name()),
+            );
             record::killed(&mut model, &unit.name, &hook);
             return Ok(());
         }
@@ -78,11 +94,32 @@ async fn run_hook(controller: &Arc<Controller>, unit: &UnitRuntime, hook: Hook) 
     };
     match fault {
         None => {
-            model.log.write(&name, "INFO", module, &format!("ran {:?} hook (via hook dispatching script: dispatch)", hook.name()));
-            record::done(&mut model, &unit.name, &hook, finished.context.status_was_set);
+            model.log.write(
+                &name,
+                "INFO",
+                module,
+                &format!(
+                    "ran {:?} hook (via hook dispatching script: dispatch)",
+                    hook.name()
+                ),
+            );
+            record::done(
+                &mut model,
+                &unit.name,
+                &hook,
+                finished.context.status_was_set,
+            );
         }
         Some(fault) => {
-            model.log.write(&name, "ERROR", module, &format!("hook {:?} (via hook dispatching script: dispatch) failed: {fault}", hook.name()));
+            model.log.write(
+                &name,
+                "ERROR",
+                module,
+                &format!(
+                    "hook {:?} (via hook dispatching script: dispatch) failed: {fault}",
+                    hook.name()
+                ),
+            );
             record::failed(&mut model, &unit.name, &hook);
             drop(model);
             if let Hook::Pebble(event @ PebbleEvent::Ready { .. }) = hook {
@@ -145,23 +182,35 @@ fn finish_action(controller: &Controller, number: u32, finished: Result<Finished
     };
     put("stdout", &finished.stdout);
     put("stderr", &finished.stderr);
-    let aborting = model.tasks.get(&number).is_some_and(|task| task.status == TaskStatus::Aborting);
+    let aborting = model
+        .tasks
+        .get(&number)
+        .is_some_and(|task| task.status == TaskStatus::Aborting);
     let (mut status, mut message, code) = match finished.exit {
         Exit::Code(0) => match finished.context.action.failure.take() {
             Some(message) => (TaskStatus::Failed, message, 0),
             None => (TaskStatus::Completed, String::new(), 0),
         },
         Exit::Code(code) => (TaskStatus::Failed, format!("exit status {code}"), code),
-        Exit::Terminated | Exit::Signal(_) if aborting => (TaskStatus::Aborted, "terminated".to_owned(), -1),
+        Exit::Terminated | Exit::Signal(_) if aborting => {
+            (TaskStatus::Aborted, "terminated".to_owned(), -1)
+        }
         Exit::Terminated => (TaskStatus::Failed, "terminated".to_owned(), -1),
         Exit::Signal(signal) => (TaskStatus::Failed, format!("signal: {signal}"), -1),
-        Exit::Missing => (TaskStatus::Failed, "action not implemented on unit".to_owned(), 1),
+        Exit::Missing => (
+            TaskStatus::Failed,
+            "action not implemented on unit".to_owned(),
+            1,
+        ),
     };
     if finished.exit == Exit::Code(0) {
         if let Err(refusal) = flush::flush(&mut model, &mut finished.context) {
             status = TaskStatus::Failed;
             "committing requested changes failed".clone_into(&mut message);
-            results.insert("stderr".to_owned(), Value::String(format!("{}{refusal}", finished.stderr)));
+            results.insert(
+                "stderr".to_owned(),
+                Value::String(format!("{}{refusal}", finished.stderr)),
+            );
         }
     }
     results.insert("return-code".to_owned(), json!(code));
@@ -178,7 +227,11 @@ async fn replace_pod(controller: &Arc<Controller>, unit: &UnitRuntime) -> Result
 }
 
 /// Runs an operator's command with the hook commands at hand, as `juju exec` does.
-pub(crate) async fn command(controller: &Arc<Controller>, unit: &UnitRuntime, words: &[String]) -> Result<(i32, String, String)> {
+pub(crate) async fn command(
+    controller: &Arc<Controller>,
+    unit: &UnitRuntime,
+    words: &[String],
+) -> Result<(i32, String, String)> {
     let _turn = unit.turn.lock().await;
     let mut finished = process::run(controller, unit, Purpose::Command, words).await?;
     let code = match finished.exit {
@@ -195,6 +248,9 @@ pub(crate) async fn command(controller: &Arc<Controller>, unit: &UnitRuntime, wo
 impl UnitRuntime {
     /// The process that runs the charm, if one runs.
     pub(crate) fn charm_process(&self) -> Option<u32> {
-        *self.charm_process.lock().unwrap_or_else(PoisonError::into_inner)
+        *self
+            .charm_process
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -20,8 +20,14 @@ struct Answer {
 fn main() -> ExitCode {
     match run() {
         Ok(answer) => {
-            let written = io::stdout().write_all(&answer.stdout).and_then(|()| io::stderr().write_all(&answer.stderr));
-            if written.is_ok() { ExitCode::from(answer.exit_code) } else { ExitCode::FAILURE }
+            let written = io::stdout()
+                .write_all(&answer.stdout)
+                .and_then(|()| io::stderr().write_all(&answer.stderr));
+            if written.is_ok() {
+                ExitCode::from(answer.exit_code)
+            } else {
+                ExitCode::FAILURE
+            }
         }
         Err(error) => {
             let _ = writeln!(io::stderr(), "ERROR {error}");
@@ -33,10 +39,17 @@ fn main() -> ExitCode {
 fn run() -> io::Result<Answer> {
     let mut argv = env::args_os();
     let program = argv.next().unwrap_or_default();
-    let name = Path::new(&program).file_name().map(|name| name.as_bytes().to_vec()).unwrap_or_default();
+    let name = Path::new(&program)
+        .file_name()
+        .map(|name| name.as_bytes().to_vec())
+        .unwrap_or_default();
     let mut words = vec![name];
     words.extend(argv.map(OsStringExt::into_vec));
-    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).ok_or_else(|| io::Error::other(format!("{name} not set")));
+    let variable = |name: &str| {
+        env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| io::Error::other(format!("{name} not set")))
+    };
     let context = variable("JUJU_CONTEXT_ID")?.into_vec();
     let socket = variable("JUJU_AGENT_SOCKET_ADDRESS")?;
     let folder = env::current_dir()?.into_os_string().into_vec();
@@ -50,8 +63,20 @@ fn run() -> io::Result<Answer> {
 }
 
 /// A request is context id, folder, "1" + standard input or "0", and the words; each field follows its length (32 bits, little endian).
-fn ask(socket: &Path, context: &[u8], folder: &[u8], stdin: Option<&[u8]>, words: &[Vec<u8>]) -> io::Result<Answer> {
-    let mut stream = UnixStream::connect(socket).map_err(|error| io::Error::other(format!("dial unix {}: connect: {}", socket.display(), reason(&error))))?;
+fn ask(
+    socket: &Path,
+    context: &[u8],
+    folder: &[u8],
+    stdin: Option<&[u8]>,
+    words: &[Vec<u8>],
+) -> io::Result<Answer> {
+    let mut stream = UnixStream::connect(socket).map_err(|error| {
+        io::Error::other(format!(
+            "dial unix {}: connect: {}",
+            socket.display(),
+            reason(&error)
+        ))
+    })?;
     let mut request = Vec::new();
     field(&mut request, context)?;
     field(&mut request, folder)?;
@@ -68,11 +93,20 @@ fn ask(socket: &Path, context: &[u8], folder: &[u8], stdin: Option<&[u8]>, words
     let [flag, exit_code] = head;
     let stdout = read_field(&mut stream)?;
     let stderr = read_field(&mut stream)?;
-    Ok(Answer { needs_stdin: flag == NEEDS_STDIN, exit_code, stdout, stderr })
+    Ok(Answer {
+        needs_stdin: flag == NEEDS_STDIN,
+        exit_code,
+        stdout,
+        stderr,
+    })
 }
 
 fn field(request: &mut Vec<u8>, bytes: &[u8]) -> io::Result<()> {
-    request.extend(u32::try_from(bytes.len()).map_err(io::Error::other)?.to_le_bytes());
+    request.extend(
+        u32::try_from(bytes.len())
+            .map_err(io::Error::other)?
+            .to_le_bytes(),
+    );
     request.extend(bytes);
     Ok(())
 }

@@ -4,7 +4,11 @@ use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 #[derive(Debug, Parser)]
-#[command(name = "juju-sim", version, about = "A Juju model on one machine, for charm authors. Not a place to run anything for users.")]
+#[command(
+    name = "juju-sim",
+    version,
+    about = "A Juju model on one machine, for charm authors. Not a place to run anything for users."
+)]
 pub(super) struct Arguments {
     /// The model; without it the one added last
     #[arg(short, long, global = true)]
@@ -66,8 +70,14 @@ pub(super) enum Verb {
     },
     /// Relate two applications
     #[command(visible_alias = "relate")]
-    Integrate { one: String, other: String },
-    RemoveRelation { one: String, other: String },
+    Integrate {
+        one: String,
+        other: String,
+    },
+    RemoveRelation {
+        one: String,
+        other: String,
+    },
     /// Add an operator's secret; prints its URI
     AddSecret {
         name: String,
@@ -92,7 +102,9 @@ pub(super) enum Verb {
         #[arg(value_delimiter = ',')]
         applications: Vec<String>,
     },
-    RemoveSecret { name: String },
+    RemoveSecret {
+        name: String,
+    },
     Secrets {
         #[arg(long, value_enum, default_value = "tabular")]
         format: OutputFormat,
@@ -121,7 +133,9 @@ pub(super) enum Verb {
         #[arg(long, value_enum, default_value = "tabular")]
         format: OutputFormat,
     },
-    CancelTask { id: u32 },
+    CancelTask {
+        id: u32,
+    },
     Status {
         #[arg(long, value_enum, default_value = "tabular")]
         format: OutputFormat,
@@ -163,9 +177,16 @@ pub(super) enum Verb {
         units: Vec<String>,
     },
     /// Add or remove units until there are so many
-    ScaleApplication { application: String, units: u32 },
-    RemoveApplication { application: String },
-    ShowUnit { unit: String },
+    ScaleApplication {
+        application: String,
+        units: u32,
+    },
+    RemoveApplication {
+        application: String,
+    },
+    ShowUnit {
+        unit: String,
+    },
     /// Run a failed hook again, or skip it
     Resolved {
         unit: String,
@@ -187,7 +208,10 @@ pub(super) enum Verb {
         destroy_storage: bool,
     },
     /// Lead a port of this machine's loopback to a port of a unit; prints the address
-    Expose { unit: String, port: u16 },
+    Expose {
+        unit: String,
+        port: u16,
+    },
     /// (test) Change the databag of an application without a charm
     SetDatabag {
         application: String,
@@ -197,21 +221,41 @@ pub(super) enum Verb {
         unit: Option<u32>,
     },
     /// (test) Fire a hook that needs nothing else to be told
-    Fire { unit: String, hook: String },
+    Fire {
+        unit: String,
+        hook: String,
+    },
     /// (test) Move leadership
-    SetLeader { unit: String },
+    SetLeader {
+        unit: String,
+    },
     /// (test) Replace a unit's pod
-    ReplacePod { unit: String },
+    ReplacePod {
+        unit: String,
+    },
     /// (test) Kill a container's Pebble
-    KillContainer { unit: String, container: String },
+    KillContainer {
+        unit: String,
+        container: String,
+    },
     /// (test) Restart a container cleanly
-    RestartContainer { unit: String, container: String },
+    RestartContainer {
+        unit: String,
+        container: String,
+    },
     /// (test) Kill the charm that runs in a unit now
-    KillCharm { unit: String },
+    KillCharm {
+        unit: String,
+    },
     /// (test) Detach a unit's storage
-    DetachStorage { unit: String, storage: String },
+    DetachStorage {
+        unit: String,
+        storage: String,
+    },
     /// (test) Show where a unit's things are on this machine
-    Paths { unit: String },
+    Paths {
+        unit: String,
+    },
     #[command(hide = true)]
     Controller {
         #[arg(long)]

@@ -9,7 +9,11 @@ use std::time::Duration;
 
 /// The folder of all models: `JUJU_SIM_DATA`, else the user's data folder.
 fn base() -> Result<PathBuf> {
-    let given = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let given = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     given("JUJU_SIM_DATA")
         .or_else(|| given("XDG_DATA_HOME").map(|data| data.join("juju-sim")))
         .or_else(|| given("HOME").map(|home| home.join(".local/share/juju-sim")))
@@ -19,13 +23,19 @@ fn base() -> Result<PathBuf> {
 /// The folder of a model that is to be, which becomes the current one.
 pub(super) fn new_model(name: &str, data: Option<PathBuf>) -> Result<PathBuf> {
     if !crate::model::name::is_application_name(name) {
-        bail!("{name:?} is not a valid name: model names may only contain lowercase letters, digits and hyphens");
+        bail!(
+            "{name:?} is not a valid name: model names may only contain lowercase letters, digits and hyphens"
+        );
     }
     let base = base()?;
     let folder = data.unwrap_or_else(|| base.join(name));
     std::fs::create_dir_all(&base).with_context(|| format!("cannot make {}", base.display()))?;
     let absolute = std::path::absolute(&folder)?;
-    std::fs::write(base.join("current"), absolute.as_os_str().as_encoded_bytes()).context("cannot note the current model")?;
+    std::fs::write(
+        base.join("current"),
+        absolute.as_os_str().as_encoded_bytes(),
+    )
+    .context("cannot note the current model")?;
     Ok(folder)
 }
 
@@ -46,7 +56,8 @@ pub(super) fn folder(model: Option<&str>, data: Option<&Path>) -> Result<PathBuf
 
 pub(super) fn connect(model: Option<&str>, data: Option<&Path>) -> Result<Juju> {
     let folder = folder(model, data)?;
-    Juju::connect(&folder).with_context(|| format!("the model in {} does not run", folder.display()))
+    Juju::connect(&folder)
+        .with_context(|| format!("the model in {} does not run", folder.display()))
 }
 
 /// `KEY=VALUE` words as a map.
@@ -54,7 +65,9 @@ pub(super) fn pairs(words: &[String]) -> Result<BTreeMap<String, String>> {
     words
         .iter()
         .map(|word| {
-            let (key, value) = word.split_once('=').with_context(|| format!("expected \"key=value\", got {word:?}"))?;
+            let (key, value) = word
+                .split_once('=')
+                .with_context(|| format!("expected \"key=value\", got {word:?}"))?;
             Ok((key.to_owned(), value.to_owned()))
         })
         .collect()
@@ -65,7 +78,8 @@ pub(super) fn settings(words: &[String]) -> Result<BTreeMap<String, String>> {
     let mut all = pairs(words)?;
     for value in all.values_mut() {
         if let Some(file) = value.strip_prefix('@') {
-            *value = std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
+            *value =
+                std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
         }
     }
     Ok(all)
@@ -76,7 +90,10 @@ pub(super) fn secret_content(words: &[String]) -> Result<BTreeMap<String, String
     let all = pairs(words)?;
     all.into_iter()
         .map(|(key, value)| match key.strip_suffix("#file") {
-            Some(key) => Ok((key.to_owned(), std::fs::read_to_string(&value).with_context(|| format!("cannot read {value}"))?)),
+            Some(key) => Ok((
+                key.to_owned(),
+                std::fs::read_to_string(&value).with_context(|| format!("cannot read {value}"))?,
+            )),
             None => Ok((key, value)),
         })
         .collect()
@@ -84,13 +101,29 @@ pub(super) fn secret_content(words: &[String]) -> Result<BTreeMap<String, String
 
 /// `2h`, `1m30s`, `500ms`.
 pub(super) fn duration(text: &str) -> Result<Duration> {
-    let read: jiff::SignedDuration = text.parse().with_context(|| format!("invalid duration {text:?}, such as 90s or 2h"))?;
+    let read: jiff::SignedDuration = text
+        .parse()
+        .with_context(|| format!("invalid duration {text:?}, such as 90s or 2h"))?;
     Duration::try_from(read).with_context(|| format!("invalid duration {text:?}"))
 }
 
 /// `PORT=ADDRESS:PORT` or `PORT=/path`.
 pub(super) fn forward(text: &str) -> Result<Forward> {
-    let (listen, to) = text.split_once('=').with_context(|| format!("invalid forward {text:?}, such as 8333=127.0.0.1:8333"))?;
-    let to = if to.starts_with('/') { ForwardTarget::Unix(PathBuf::from(to)) } else { ForwardTarget::Tcp(to.parse().with_context(|| format!("invalid address {to:?}"))?) };
-    Ok(Forward { listen: listen.parse().with_context(|| format!("invalid port {listen:?}"))?, to })
+    let (listen, to) = text
+        .split_once('=')
+        .with_context(|| format!("invalid forward {text:?}, such as 8333=127.0.0.1:8333"))?;
+    let to = if to.starts_with('/') {
+        ForwardTarget::Unix(PathBuf::from(to))
+    } else {
+        ForwardTarget::Tcp(
+            to.parse()
+                .with_context(|| format!("invalid address {to:?}"))?,
+        )
+    };
+    Ok(Forward {
+        listen: listen
+            .parse()
+            .with_context(|| format!("invalid port {listen:?}"))?,
+        to,
+    })
 }

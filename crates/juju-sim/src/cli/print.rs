@@ -19,7 +19,11 @@ pub(super) fn note(text: &str) {
 }
 
 pub(super) fn value(value: &Value, format: OutputFormat) -> Result<()> {
-    let format = if format == OutputFormat::Json { Format::Json } else { Format::Yaml };
+    let format = if format == OutputFormat::Json {
+        Format::Json
+    } else {
+        Format::Yaml
+    };
     write!(std::io::stdout(), "{}", Node::from(value).render(format))?;
     Ok(())
 }
@@ -38,7 +42,10 @@ fn table(rows: &[Vec<String>]) -> String {
     }
     let mut text = String::new();
     for row in rows {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}", width = *width));
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}", width = *width));
         let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
     text
@@ -50,25 +57,77 @@ fn cells<const N: usize>(row: [&str; N]) -> Vec<String> {
 
 pub(super) fn status(status: &Status, relations: bool) -> Result<()> {
     let text = |name: &str| status.model[name].as_str().unwrap_or_default();
-    let model = vec![cells(["Model", "Controller", "Cloud/Region", "Version"]), cells([text("name"), text("controller"), text("cloud"), text("version")])];
-    let mut applications = vec![cells(["App", "Version", "Status", "Scale", "Charm", "Channel", "Rev", "Exposed", "Message"])];
-    let mut units = vec![cells(["Unit", "Workload", "Agent", "Address", "Ports", "Message"])];
-    let mut related = vec![cells(["Application", "Endpoint", "Related application", "Interface"])];
+    let model = vec![
+        cells(["Model", "Controller", "Cloud/Region", "Version"]),
+        cells([
+            text("name"),
+            text("controller"),
+            text("cloud"),
+            text("version"),
+        ]),
+    ];
+    let mut applications = vec![cells([
+        "App", "Version", "Status", "Scale", "Charm", "Channel", "Rev", "Exposed", "Message",
+    ])];
+    let mut units = vec![cells([
+        "Unit", "Workload", "Agent", "Address", "Ports", "Message",
+    ])];
+    let mut related = vec![cells([
+        "Application",
+        "Endpoint",
+        "Related application",
+        "Interface",
+    ])];
     for (name, application) in &status.applications {
         let scale = application.units.len().to_string();
-        let revision = application.other.get("charm-rev").map(ToString::to_string).unwrap_or_default();
+        let revision = application
+            .other
+            .get("charm-rev")
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let current = &application.status;
-        applications.push(cells([name, &application.version, &current.current, &scale, &application.charm, "", &revision, "no", first_line(&current.message)]));
+        applications.push(cells([
+            name,
+            &application.version,
+            &current.current,
+            &scale,
+            &application.charm,
+            "",
+            &revision,
+            "no",
+            first_line(&current.message),
+        ]));
         for (unit, shown) in &application.units {
-            let unit = if shown.leader { format!("{unit}*") } else { unit.clone() };
+            let unit = if shown.leader {
+                format!("{unit}*")
+            } else {
+                unit.clone()
+            };
             let ports = shown.open_ports.join(",");
-            units.push(cells([&unit, &shown.workload.current, &shown.agent.current, &shown.address, &ports, first_line(&shown.workload.message)]));
+            units.push(cells([
+                &unit,
+                &shown.workload.current,
+                &shown.agent.current,
+                &shown.address,
+                &ports,
+                first_line(&shown.workload.message),
+            ]));
         }
-        let ends = application.other.get("relations").and_then(Value::as_object).into_iter().flatten();
+        let ends = application
+            .other
+            .get("relations")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten();
         for (endpoint, others) in ends {
             for other in others.as_array().into_iter().flatten() {
                 let text = |field: &str| other[field].as_str().unwrap_or_default();
-                related.push(cells([name, endpoint, text("related-application"), text("interface")]));
+                related.push(cells([
+                    name,
+                    endpoint,
+                    text("related-application"),
+                    text("interface"),
+                ]));
             }
         }
     }
@@ -79,7 +138,11 @@ pub(super) fn status(status: &Status, relations: bool) -> Result<()> {
         }
     }
     let text = all.join("\n");
-    let text = if std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() { coloured(&text) } else { text };
+    let text = if std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        coloured(&text)
+    } else {
+        text
+    };
     write!(std::io::stdout(), "{text}")?;
     Ok(())
 }
@@ -90,7 +153,16 @@ fn first_line(text: &str) -> &str {
 
 /// Juju's colours for the words of a status.
 fn coloured(text: &str) -> String {
-    let colours = [("active", 32), ("idle", 32), ("blocked", 33), ("error", 31), ("maintenance", 33), ("waiting", 33), ("executing", 33), ("terminated", 31)];
+    let colours = [
+        ("active", 32),
+        ("idle", 32),
+        ("blocked", 33),
+        ("error", 31),
+        ("maintenance", 33),
+        ("waiting", 33),
+        ("executing", 33),
+        ("terminated", 31),
+    ];
     let mut out = String::new();
     for line in text.split_inclusive('\n') {
         let mut line = line.to_owned();

@@ -25,20 +25,37 @@ pub(super) struct Run {
 
 pub(super) fn run(juju: &Juju, run: &Run) -> Result<ExitCode> {
     let words: Vec<_> = place::pairs(&run.parameters)?.into_iter().collect();
-    let given: Map<String, Value> = if run.string_args { words.into_iter().map(|(key, value)| (key, json!(value))).collect() } else { parameters(&words)? };
+    let given: Map<String, Value> = if run.string_args {
+        words
+            .into_iter()
+            .map(|(key, value)| (key, json!(value)))
+            .collect()
+    } else {
+        parameters(&words)?
+    };
     let wait = place::duration(&run.wait)?;
     let number = juju.enqueue(&run.unit, &run.action, given)?;
     let unit: UnitName = run.unit.parse()?;
-    print::note(&format!("Running operation {} with 1 task\n  - task {number} on {}\n", number - 1, unit.tag()));
+    print::note(&format!(
+        "Running operation {} with 1 task\n  - task {number} on {}\n",
+        number - 1,
+        unit.tag()
+    ));
     if run.background {
-        print::note(&format!("Scheduled operation {} with task {number}\nCheck task status with 'juju-sim show-task {number}'", number - 1));
+        print::note(&format!(
+            "Scheduled operation {} with task {number}\nCheck task status with 'juju-sim show-task {number}'",
+            number - 1
+        ));
         return Ok(ExitCode::SUCCESS);
     }
     print::note(&format!("Waiting for task {number}..."));
     let outcome = match wait_with_progress(juju, number, wait) {
         Ok(outcome) => outcome,
         Err(error) if error.is_timeout() => {
-            print::note(&format!("\nERROR timed out waiting for results from: {}\nThe task goes on: see it with 'juju-sim show-task {number}', or wait longer: run --wait=2h", run.unit));
+            print::note(&format!(
+                "\nERROR timed out waiting for results from: {}\nThe task goes on: see it with 'juju-sim show-task {number}', or wait longer: run --wait=2h",
+                run.unit
+            ));
             return Ok(ExitCode::FAILURE);
         }
         Err(error) => return Err(error.into()),
@@ -47,7 +64,11 @@ pub(super) fn run(juju: &Juju, run: &Run) -> Result<ExitCode> {
 }
 
 /// A spinner with the last line of `action-log` on a terminal; plain lines otherwise.
-fn wait_with_progress(juju: &Juju, number: u32, wait: Duration) -> crate::client::Result<TaskOutcome> {
+fn wait_with_progress(
+    juju: &Juju,
+    number: u32,
+    wait: Duration,
+) -> crate::client::Result<TaskOutcome> {
     if !std::io::stderr().is_terminal() {
         return juju.wait_task(number, wait, print::note);
     }
@@ -62,13 +83,20 @@ fn wait_with_progress(juju: &Juju, number: u32, wait: Duration) -> crate::client
 }
 
 fn finish(outcome: &TaskOutcome, format: OutputFormat) -> Result<ExitCode> {
-    let code = outcome.results.get("return-code").and_then(Value::as_i64).unwrap_or_default();
+    let code = outcome
+        .results
+        .get("return-code")
+        .and_then(Value::as_i64)
+        .unwrap_or_default();
     if format == OutputFormat::Tabular {
         let mut shown = outcome.results.clone();
         shown.remove("return-code");
         let (stdout, stderr) = (take(&mut shown, "stdout"), take(&mut shown, "stderr"));
         if outcome.status == "failed" {
-            print::line(&format!("Action id {} failed: {}", outcome.id, outcome.message))?;
+            print::line(&format!(
+                "Action id {} failed: {}",
+                outcome.id, outcome.message
+            ))?;
         }
         if !shown.is_empty() {
             print::value(&Value::Object(shown), OutputFormat::Yaml)?;
@@ -86,15 +114,25 @@ fn finish(outcome: &TaskOutcome, format: OutputFormat) -> Result<ExitCode> {
     if outcome.status == "completed" {
         return Ok(ExitCode::SUCCESS);
     }
-    print::note(&format!("ERROR the following task failed:\n - id \"{}\" with return code {code}\n\nuse 'juju-sim show-task' to inspect the failure", outcome.id));
+    print::note(&format!(
+        "ERROR the following task failed:\n - id \"{}\" with return code {code}\n\nuse 'juju-sim show-task' to inspect the failure",
+        outcome.id
+    ));
     Ok(ExitCode::FAILURE)
 }
 
 fn take(results: &mut Map<String, Value>, name: &str) -> Option<String> {
-    results.remove(name).and_then(|text| text.as_str().map(|text| text.trim_end().to_owned()))
+    results
+        .remove(name)
+        .and_then(|text| text.as_str().map(|text| text.trim_end().to_owned()))
 }
 
-pub(super) fn show_task(juju: &Juju, number: u32, wait: &str, format: OutputFormat) -> Result<ExitCode> {
+pub(super) fn show_task(
+    juju: &Juju,
+    number: u32,
+    wait: &str,
+    format: OutputFormat,
+) -> Result<ExitCode> {
     let wait = place::duration(wait)?;
     let outcome = match juju.wait_task(number, wait, |_| ()) {
         Err(error) if error.is_timeout() => juju.show_task(number)?,
@@ -105,7 +143,17 @@ pub(super) fn show_task(juju: &Juju, number: u32, wait: &str, format: OutputForm
         shown["message"] = json!(outcome.message);
     }
     if !outcome.log.is_empty() {
-        shown["log"] = outcome.log.iter().map(|line| format!("{} {}", line.time.as_deref().unwrap_or_default(), line.message)).collect();
+        shown["log"] = outcome
+            .log
+            .iter()
+            .map(|line| {
+                format!(
+                    "{} {}",
+                    line.time.as_deref().unwrap_or_default(),
+                    line.message
+                )
+            })
+            .collect();
     }
     if outcome.finished {
         shown["results"] = json!(outcome.results);

@@ -18,13 +18,26 @@ const LOG_LOOK: Duration = Duration::from_millis(200);
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     let Arguments { model, data, verb } = arguments;
     match verb {
-        Verb::AddModel { name, forward, pebble, update_status } => add_model(&name, data, &forward, pebble, update_status.as_deref()),
-        Verb::Controller { forward, pebble, update_status, die_with_parent } => {
+        Verb::AddModel {
+            name,
+            forward,
+            pebble,
+            update_status,
+        } => add_model(&name, data, &forward, pebble, update_status.as_deref()),
+        Verb::Controller {
+            forward,
+            pebble,
+            update_status,
+            die_with_parent,
+        } => {
             controller::run(controller::Options {
                 model: model.unwrap_or_default(),
                 folder: data.context("a controller needs --data")?,
                 pebble,
-                forwards: forward.iter().map(|text| place::forward(text)).collect::<Result<_>>()?,
+                forwards: forward
+                    .iter()
+                    .map(|text| place::forward(text))
+                    .collect::<Result<_>>()?,
                 update_status: update_status.as_deref().map(place::duration).transpose()?,
                 die_with_parent,
             })?;
@@ -43,33 +56,105 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     }
 }
 
-fn add_model(name: &str, data: Option<PathBuf>, forward: &[String], pebble: Option<PathBuf>, update_status: Option<&str>) -> Result<ExitCode> {
-    let forwards = forward.iter().map(|text| place::forward(text)).collect::<Result<_>>()?;
+fn add_model(
+    name: &str,
+    data: Option<PathBuf>,
+    forward: &[String],
+    pebble: Option<PathBuf>,
+    update_status: Option<&str>,
+) -> Result<ExitCode> {
+    let forwards = forward
+        .iter()
+        .map(|text| place::forward(text))
+        .collect::<Result<_>>()?;
     let update_status = update_status.map(place::duration).transpose()?;
     let folder = place::new_model(name, data)?;
-    Juju::add_model(AddModel { name: name.to_owned(), folder: Some(folder), pebble, forwards, update_status, detached: true })?;
+    Juju::add_model(AddModel {
+        name: name.to_owned(),
+        folder: Some(folder),
+        pebble,
+        forwards,
+        update_status,
+        detached: true,
+    })?;
     print::note(&format!("Added {name:?} model on this machine"));
     Ok(ExitCode::SUCCESS)
 }
 
 fn in_model(juju: &Juju, verb: Verb) -> Result<ExitCode> {
     match verb {
-        Verb::Run { unit, action, parameters, wait, background, format, string_args } => {
-            return run::run(juju, &run::Run { unit, action, parameters, wait, background, format, string_args });
+        Verb::Run {
+            unit,
+            action,
+            parameters,
+            wait,
+            background,
+            format,
+            string_args,
+        } => {
+            return run::run(
+                juju,
+                &run::Run {
+                    unit,
+                    action,
+                    parameters,
+                    wait,
+                    background,
+                    format,
+                    string_args,
+                },
+            );
         }
         Verb::ShowTask { id, wait, format } => return run::show_task(juju, id, &wait, format),
         Verb::Exec { unit, words } => return exec(juju, &unit, &words),
-        Verb::DebugLog { no_tail, replay, include } => return debug_log(juju, no_tail, replay, &include),
-        Verb::Deploy { charm, application, config, resource, num_units, storage_delay, trust: _ } => {
-            deploy(juju, charm, application, &config, &resource, num_units, &storage_delay)?;
+        Verb::DebugLog {
+            no_tail,
+            replay,
+            include,
+        } => return debug_log(juju, no_tail, replay, &include),
+        Verb::Deploy {
+            charm,
+            application,
+            config,
+            resource,
+            num_units,
+            storage_delay,
+            trust: _,
+        } => {
+            deploy(
+                juju,
+                charm,
+                application,
+                &config,
+                &resource,
+                num_units,
+                &storage_delay,
+            )?;
         }
-        Verb::Config { application, settings, reset, format } => config(juju, application, &settings, reset, format)?,
-        Verb::Status { format: OutputFormat::Tabular, relations } => print::status(&juju.status()?, relations)?,
+        Verb::Config {
+            application,
+            settings,
+            reset,
+            format,
+        } => config(juju, application, &settings, reset, format)?,
+        Verb::Status {
+            format: OutputFormat::Tabular,
+            relations,
+        } => print::status(&juju.status()?, relations)?,
         Verb::Status { format, .. } => print::value(&juju.ask(&Request::Status)?, format)?,
-        Verb::WaitFor { unit, status, timeout } => drop(juju.wait_for_unit(&unit, &status, place::duration(&timeout)?)?),
+        Verb::WaitFor {
+            unit,
+            status,
+            timeout,
+        } => drop(juju.wait_for_unit(&unit, &status, place::duration(&timeout)?)?),
         Verb::ScaleApplication { application, units } => scale(juju, &application, units)?,
         Verb::RemoveUnit { units } => units.iter().try_for_each(|unit| juju.remove_unit(unit))?,
-        Verb::AddSecret { .. } | Verb::UpdateSecret { .. } | Verb::GrantSecret { .. } | Verb::RevokeSecret { .. } | Verb::RemoveSecret { .. } | Verb::Secrets { .. } => secret(juju, verb)?,
+        Verb::AddSecret { .. }
+        | Verb::UpdateSecret { .. }
+        | Verb::GrantSecret { .. }
+        | Verb::RevokeSecret { .. }
+        | Verb::RemoveSecret { .. }
+        | Verb::Secrets { .. } => secret(juju, verb)?,
         other => plain(juju, other)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -81,13 +166,32 @@ fn plain(juju: &Juju, verb: Verb) -> Result<()> {
         Verb::Integrate { one, other } => return Ok(juju.integrate(&one, &other)?),
         Verb::RemoveRelation { one, other } => Request::RemoveRelation { one, other },
         Verb::CancelTask { id } => Request::CancelTask { number: id },
-        Verb::AddUnit { application, num_units } => Request::AddUnit { application, count: num_units },
+        Verb::AddUnit {
+            application,
+            num_units,
+        } => Request::AddUnit {
+            application,
+            count: num_units,
+        },
         Verb::RemoveApplication { application } => Request::RemoveApplication { application },
         Verb::ShowUnit { unit } => Request::ShowUnit { unit },
-        Verb::Resolved { unit, no_retry } => Request::Resolved { unit, retry: !no_retry },
-        Verb::Refresh { application, path } => return Ok(juju.refresh(&application, path.as_deref())?),
+        Verb::Resolved { unit, no_retry } => Request::Resolved {
+            unit,
+            retry: !no_retry,
+        },
+        Verb::Refresh { application, path } => {
+            return Ok(juju.refresh(&application, path.as_deref())?);
+        }
         Verb::Expose { unit, port } => Request::Expose { unit, port },
-        Verb::SetDatabag { application, values, unit } => Request::SetDatabag { application, unit, values: place::pairs(&values)? },
+        Verb::SetDatabag {
+            application,
+            values,
+            unit,
+        } => Request::SetDatabag {
+            application,
+            unit,
+            values: place::pairs(&values)?,
+        },
         Verb::Fire { unit, hook } => Request::Fire { unit, hook },
         Verb::SetLeader { unit } => Request::SetLeader { unit },
         Verb::ReplacePod { unit } => Request::ReplacePod { unit },
@@ -105,26 +209,59 @@ fn plain(juju: &Juju, verb: Verb) -> Result<()> {
     }
 }
 
-fn deploy(juju: &Juju, charm: PathBuf, application: Option<String>, config: &[String], resource: &[String], units: u32, storage_delay: &str) -> Result<()> {
+fn deploy(
+    juju: &Juju,
+    charm: PathBuf,
+    application: Option<String>,
+    config: &[String],
+    resource: &[String],
+    units: u32,
+    storage_delay: &str,
+) -> Result<()> {
     let name = if charm.is_file() {
-        let text = std::fs::read_to_string(&charm).with_context(|| format!("cannot read {}", charm.display()))?;
+        let text = std::fs::read_to_string(&charm)
+            .with_context(|| format!("cannot read {}", charm.display()))?;
         juju.deploy_remote(&text, application.as_deref())?
     } else {
-        let resources: BTreeMap<String, PathBuf> = place::pairs(resource)?.into_iter().map(|(name, file)| (name, PathBuf::from(file))).collect();
-        juju.deploy(&Deploy { charm, application, config: place::settings(config)?, resources, units: Some(units), storage_delay: place::duration(storage_delay)? })?
+        let resources: BTreeMap<String, PathBuf> = place::pairs(resource)?
+            .into_iter()
+            .map(|(name, file)| (name, PathBuf::from(file)))
+            .collect();
+        juju.deploy(&Deploy {
+            charm,
+            application,
+            config: place::settings(config)?,
+            resources,
+            units: Some(units),
+            storage_delay: place::duration(storage_delay)?,
+        })?
     };
     print::note(&format!("Deploying {name:?} from this machine"));
     Ok(())
 }
 
-fn config(juju: &Juju, application: String, words: &[String], reset: Vec<String>, format: OutputFormat) -> Result<()> {
-    let (set, asked): (Vec<String>, Vec<String>) = words.iter().cloned().partition(|word| word.contains('='));
-    let shown = juju.ask(&Request::Config { application, set: place::settings(&set)?, reset })?;
+fn config(
+    juju: &Juju,
+    application: String,
+    words: &[String],
+    reset: Vec<String>,
+    format: OutputFormat,
+) -> Result<()> {
+    let (set, asked): (Vec<String>, Vec<String>) =
+        words.iter().cloned().partition(|word| word.contains('='));
+    let shown = juju.ask(&Request::Config {
+        application,
+        set: place::settings(&set)?,
+        reset,
+    })?;
     match (asked.as_slice(), &shown) {
         (_, Value::Null) => Ok(()),
         ([], shown) => print::value(shown, format),
         ([name], shown) => match &shown["settings"][name.as_str()] {
-            Value::Null => bail!("key {name:?} not found in {} application config or charm settings", shown["application"]),
+            Value::Null => bail!(
+                "key {name:?} not found in {} application config or charm settings",
+                shown["application"]
+            ),
             option => match &option["value"] {
                 Value::String(text) => print::line(text),
                 other => print::value(other, OutputFormat::Json),
@@ -136,14 +273,45 @@ fn config(juju: &Juju, application: String, words: &[String], reset: Vec<String>
 
 fn secret(juju: &Juju, verb: Verb) -> Result<()> {
     match verb {
-        Verb::AddSecret { name, content, info } => {
-            let uri = juju.ask(&Request::AddSecret { name, content: place::secret_content(&content)?, info })?;
+        Verb::AddSecret {
+            name,
+            content,
+            info,
+        } => {
+            let uri = juju.ask(&Request::AddSecret {
+                name,
+                content: place::secret_content(&content)?,
+                info,
+            })?;
             print::line(uri.as_str().unwrap_or_default())
         }
-        Verb::UpdateSecret { name, content } => juju.ask(&Request::UpdateSecret { name, content: place::secret_content(&content)? }).map(drop).map_err(Into::into),
-        Verb::GrantSecret { name, applications } => juju.ask(&Request::GrantSecret { name, applications, grant: true }).map(drop).map_err(Into::into),
-        Verb::RevokeSecret { name, applications } => juju.ask(&Request::GrantSecret { name, applications, grant: false }).map(drop).map_err(Into::into),
-        Verb::RemoveSecret { name } => juju.ask(&Request::RemoveSecret { name }).map(drop).map_err(Into::into),
+        Verb::UpdateSecret { name, content } => juju
+            .ask(&Request::UpdateSecret {
+                name,
+                content: place::secret_content(&content)?,
+            })
+            .map(drop)
+            .map_err(Into::into),
+        Verb::GrantSecret { name, applications } => juju
+            .ask(&Request::GrantSecret {
+                name,
+                applications,
+                grant: true,
+            })
+            .map(drop)
+            .map_err(Into::into),
+        Verb::RevokeSecret { name, applications } => juju
+            .ask(&Request::GrantSecret {
+                name,
+                applications,
+                grant: false,
+            })
+            .map(drop)
+            .map_err(Into::into),
+        Verb::RemoveSecret { name } => juju
+            .ask(&Request::RemoveSecret { name })
+            .map(drop)
+            .map_err(Into::into),
         Verb::Secrets { format } => print::value(&juju.ask(&Request::Secrets)?, format),
         other => bail!("{other:?} is about no secret"),
     }
@@ -164,12 +332,19 @@ fn exec(juju: &Juju, unit: &str, words: &[String]) -> Result<ExitCode> {
 
 fn scale(juju: &Juju, application: &str, wanted: u32) -> Result<()> {
     let status = juju.status()?;
-    let units = &status.applications.get(application).with_context(|| format!("application {application:?} not found"))?.units;
+    let units = &status
+        .applications
+        .get(application)
+        .with_context(|| format!("application {application:?} not found"))?
+        .units;
     let have = u32::try_from(units.len())?;
     if wanted >= have {
         return Ok(juju.add_unit(application, wanted - have)?);
     }
-    let mut names: Vec<crate::model::name::UnitName> = units.keys().map(|name| name.parse()).collect::<Result<_>>()?;
+    let mut names: Vec<crate::model::name::UnitName> = units
+        .keys()
+        .map(|name| name.parse())
+        .collect::<Result<_>>()?;
     names.sort();
     for name in names.iter().skip(usize::try_from(wanted)?) {
         juju.remove_unit(&name.to_string())?;
@@ -183,14 +358,25 @@ fn debug_log(juju: &Juju, no_tail: bool, replay: bool, include: &[String]) -> Re
     loop {
         let answer = juju.ask(&Request::DebugLog { after })?;
         let lines = answer.as_array().cloned().unwrap_or_default();
-        let skip = if first && !replay && !no_tail { lines.len().saturating_sub(10) } else { 0 };
+        let skip = if first && !replay && !no_tail {
+            lines.len().saturating_sub(10)
+        } else {
+            0
+        };
         for line in &lines[skip..] {
             let unit = line["unit"].as_str().unwrap_or_default();
-            if include.is_empty() || include.iter().any(|wanted| unit == wanted || unit.starts_with(&format!("{wanted}/"))) {
+            if include.is_empty()
+                || include
+                    .iter()
+                    .any(|wanted| unit == wanted || unit.starts_with(&format!("{wanted}/")))
+            {
                 print::line(line["text"].as_str().unwrap_or_default())?;
             }
         }
-        after = lines.last().and_then(|line| line["number"].as_u64()).unwrap_or(after);
+        after = lines
+            .last()
+            .and_then(|line| line["number"].as_u64())
+            .unwrap_or(after);
         first = false;
         if no_tail {
             return Ok(ExitCode::SUCCESS);

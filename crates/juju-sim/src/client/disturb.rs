@@ -12,15 +12,27 @@ impl Juju {
     /// # Errors
     /// An unknown unit or hook.
     pub fn fire(&self, unit: &str, hook: &str) -> Result<()> {
-        self.tell(&Request::Fire { unit: unit.to_owned(), hook: hook.to_owned() })
+        self.tell(&Request::Fire {
+            unit: unit.to_owned(),
+            hook: hook.to_owned(),
+        })
     }
 
     /// Changes what a charmless application has written: its databag, or one of its units'. An empty value removes.
     ///
     /// # Errors
     /// An application that runs a charm, or none of that name.
-    pub fn set_databag<'a>(&self, application: &str, unit: Option<u32>, values: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<()> {
-        self.tell(&Request::SetDatabag { application: application.to_owned(), unit, values: texts(values) })
+    pub fn set_databag<'a>(
+        &self,
+        application: &str,
+        unit: Option<u32>,
+        values: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<()> {
+        self.tell(&Request::SetDatabag {
+            application: application.to_owned(),
+            unit,
+            values: texts(values),
+        })
     }
 
     /// Moves leadership.
@@ -28,7 +40,9 @@ impl Juju {
     /// # Errors
     /// An unknown or dying unit.
     pub fn set_leader(&self, unit: &str) -> Result<()> {
-        self.tell(&Request::SetLeader { unit: unit.to_owned() })
+        self.tell(&Request::SetLeader {
+            unit: unit.to_owned(),
+        })
     }
 
     /// Ends an error state: the failed hook runs again, or (`retry` false) counts as done.
@@ -36,7 +50,10 @@ impl Juju {
     /// # Errors
     /// A unit that is in no error state.
     pub fn resolved(&self, unit: &str, retry: bool) -> Result<()> {
-        self.tell(&Request::Resolved { unit: unit.to_owned(), retry })
+        self.tell(&Request::Resolved {
+            unit: unit.to_owned(),
+            retry,
+        })
     }
 
     /// Takes the charm's files anew, from `charm` if given; every unit's pod is replaced.
@@ -45,7 +62,10 @@ impl Juju {
     /// A folder that is no charm.
     pub fn refresh(&self, application: &str, charm: Option<&Path>) -> Result<()> {
         let source = charm.map(absolute).transpose()?;
-        self.tell(&Request::Refresh { application: application.to_owned(), source })
+        self.tell(&Request::Refresh {
+            application: application.to_owned(),
+            source,
+        })
     }
 
     /// Replaces a unit's pod: stop, then a fresh root and container with the volumes kept, then upgrade-charm, config-changed, start.
@@ -53,7 +73,9 @@ impl Juju {
     /// # Errors
     /// An unknown unit.
     pub fn replace_pod(&self, unit: &str) -> Result<()> {
-        self.tell(&Request::ReplacePod { unit: unit.to_owned() })
+        self.tell(&Request::ReplacePod {
+            unit: unit.to_owned(),
+        })
     }
 
     /// Kills the Pebble of a container with all that it runs; it comes back by itself.
@@ -61,7 +83,10 @@ impl Juju {
     /// # Errors
     /// An unknown unit or container.
     pub fn kill_container(&self, unit: &str, container: &str) -> Result<()> {
-        self.tell(&Request::KillContainer { unit: unit.to_owned(), container: container.to_owned() })
+        self.tell(&Request::KillContainer {
+            unit: unit.to_owned(),
+            container: container.to_owned(),
+        })
     }
 
     /// Ends a container cleanly and starts it again.
@@ -69,7 +94,10 @@ impl Juju {
     /// # Errors
     /// An unknown unit or container, or one that does not come up.
     pub fn restart_container(&self, unit: &str, container: &str) -> Result<()> {
-        self.tell(&Request::RestartContainer { unit: unit.to_owned(), container: container.to_owned() })
+        self.tell(&Request::RestartContainer {
+            unit: unit.to_owned(),
+            container: container.to_owned(),
+        })
     }
 
     /// Kills the charm that runs in a unit now, by SIGKILL.
@@ -77,7 +105,9 @@ impl Juju {
     /// # Errors
     /// When none runs.
     pub fn kill_charm(&self, unit: &str) -> Result<()> {
-        self.tell(&Request::KillCharm { unit: unit.to_owned() })
+        self.tell(&Request::KillCharm {
+            unit: unit.to_owned(),
+        })
     }
 
     /// Begins to detach a unit's storage, by its name or id.
@@ -85,7 +115,10 @@ impl Juju {
     /// # Errors
     /// An unknown unit or storage.
     pub fn detach_storage(&self, unit: &str, storage: &str) -> Result<()> {
-        self.tell(&Request::DetachStorage { unit: unit.to_owned(), storage: storage.to_owned() })
+        self.tell(&Request::DetachStorage {
+            unit: unit.to_owned(),
+            storage: storage.to_owned(),
+        })
     }
 
     /// An address on this machine's loopback that leads to a port of a unit.
@@ -93,7 +126,10 @@ impl Juju {
     /// # Errors
     /// A unit without a pod.
     pub fn expose(&self, unit: &str, port: u16) -> Result<SocketAddr> {
-        self.get(&Request::Expose { unit: unit.to_owned(), port })
+        self.get(&Request::Expose {
+            unit: unit.to_owned(),
+            port,
+        })
     }
 
     /// Where a unit's things are on this machine: `{charm, storage: {name: folder}, containers: {name: {pebble-socket, root}}}`.
@@ -101,7 +137,9 @@ impl Juju {
     /// # Errors
     /// A unit without a pod.
     pub fn paths(&self, unit: &str) -> Result<Value> {
-        self.ask(&Request::Paths { unit: unit.to_owned() })
+        self.ask(&Request::Paths {
+            unit: unit.to_owned(),
+        })
     }
 
     /// The folder on this machine of a unit's storage.
@@ -110,7 +148,12 @@ impl Juju {
     /// A unit without a pod or without that storage.
     pub fn storage_folder(&self, unit: &str, storage: &str) -> Result<PathBuf> {
         let paths = self.paths(unit)?;
-        paths["storage"][storage].as_str().map(PathBuf::from).ok_or_else(|| super::Error::refused(format!("unit {unit:?} has no storage {storage:?}")))
+        paths["storage"][storage]
+            .as_str()
+            .map(PathBuf::from)
+            .ok_or_else(|| {
+                super::Error::refused(format!("unit {unit:?} has no storage {storage:?}"))
+            })
     }
 
     /// The socket on this machine of a container's Pebble.
@@ -120,7 +163,9 @@ impl Juju {
     pub fn pebble_socket(&self, unit: &str, container: &str) -> Result<PathBuf> {
         let paths = self.paths(unit)?;
         let socket = paths["containers"][container]["pebble-socket"].as_str();
-        socket.map(PathBuf::from).ok_or_else(|| super::Error::refused(format!("unit {unit:?} has no container {container:?}")))
+        socket.map(PathBuf::from).ok_or_else(|| {
+            super::Error::refused(format!("unit {unit:?} has no container {container:?}"))
+        })
     }
 
     /// A unit's relations with all databags, its state and storage.
@@ -128,6 +173,8 @@ impl Juju {
     /// # Errors
     /// An unknown unit.
     pub fn show_unit(&self, unit: &str) -> Result<Value> {
-        self.ask(&Request::ShowUnit { unit: unit.to_owned() })
+        self.ask(&Request::ShowUnit {
+            unit: unit.to_owned(),
+        })
     }
 }

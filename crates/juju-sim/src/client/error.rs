@@ -21,19 +21,35 @@ enum Kind {
 
 impl Error {
     pub(crate) fn refused(text: String) -> Self {
-        Self { kind: Kind::Refused, text, cause: None }
+        Self {
+            kind: Kind::Refused,
+            text,
+            cause: None,
+        }
     }
 
     pub(crate) fn timeout(text: String) -> Self {
-        Self { kind: Kind::Timeout, text, cause: None }
+        Self {
+            kind: Kind::Timeout,
+            text,
+            cause: None,
+        }
     }
 
     pub(crate) fn io(text: String, cause: io::Error) -> Self {
-        Self { kind: Kind::Controller, text, cause: Some(Box::new(cause)) }
+        Self {
+            kind: Kind::Controller,
+            text,
+            cause: Some(Box::new(cause)),
+        }
     }
 
     pub(crate) fn protocol(cause: &serde_json::Error) -> Self {
-        Self { kind: Kind::Controller, text: format!("the controller's answer is not understood: {cause}"), cause: None }
+        Self {
+            kind: Kind::Controller,
+            text: format!("the controller's answer is not understood: {cause}"),
+            cause: None,
+        }
     }
 
     /// The model refused what was asked.
@@ -55,6 +71,8 @@ impl fmt::Display for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.cause.as_ref().map(|cause| &**cause as &(dyn StdError + 'static))
+        self.cause
+            .as_ref()
+            .map(|cause| &**cause as &(dyn StdError + 'static))
     }
 }

@@ -72,18 +72,31 @@ pub struct Status {
 impl Status {
     /// A unit by its name.
     pub fn unit(&self, name: &str) -> Option<&UnitStatus> {
-        self.applications.get(name.split('/').next()?)?.units.get(name)
+        self.applications
+            .get(name.split('/').next()?)?
+            .units
+            .get(name)
     }
 
     /// All units.
     pub fn units(&self) -> impl Iterator<Item = (&String, &UnitStatus)> {
-        self.applications.values().flat_map(|application| &application.units)
+        self.applications
+            .values()
+            .flat_map(|application| &application.units)
     }
 }
 
 impl fmt::Display for Status {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all: Vec<_> = self.units().map(|(name, unit)| format!("{name}: {} {:?} ({})", unit.workload.current, unit.workload.message, unit.agent.current)).collect();
+        let all: Vec<_> = self
+            .units()
+            .map(|(name, unit)| {
+                format!(
+                    "{name}: {} {:?} ({})",
+                    unit.workload.current, unit.workload.message, unit.agent.current
+                )
+            })
+            .collect();
         formatter.write_str(if all.is_empty() { "without units" } else { "" })?;
         formatter.write_str(&all.join(", "))
     }

@@ -46,21 +46,39 @@ impl Juju {
     /// # Errors
     /// When the programs `juju-sim` and `juju-sim-hook` are not beside this program (or its folder's parent), or the folder cannot be used.
     pub fn add_model(add: AddModel) -> Result<Self> {
-        let name = if add.name.is_empty() { "test".to_owned() } else { add.name };
+        let name = if add.name.is_empty() {
+            "test".to_owned()
+        } else {
+            add.name
+        };
         let remove_folder = add.folder.is_none();
-        let folder = add.folder.unwrap_or_else(|| std::env::temp_dir().join(format!("jsim-{}", id::hex::<4>())));
-        DirBuilder::new().recursive(true).mode(0o755).create(&folder).map_err(|error| Error::io(format!("cannot make {}", folder.display()), error))?;
+        let folder = add
+            .folder
+            .unwrap_or_else(|| std::env::temp_dir().join(format!("jsim-{}", id::hex::<4>())));
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(&folder)
+            .map_err(|error| Error::io(format!("cannot make {}", folder.display()), error))?;
         let folder = absolute(&folder)?;
         let socket = folder.join("controller.sock");
         if socket.exists() {
             if Self::connect(&folder).is_ok() {
-                return Err(Error::refused(format!("a model already lives in {}", folder.display())));
+                return Err(Error::refused(format!(
+                    "a model already lives in {}",
+                    folder.display()
+                )));
             }
             let _ = std::fs::remove_file(&socket);
             let _ = std::fs::remove_dir_all(folder.join("tools"));
         }
         let mut command = Command::new(program()?);
-        command.arg("controller").arg("--data").arg(&folder).arg("--model").arg(&name);
+        command
+            .arg("controller")
+            .arg("--data")
+            .arg(&folder)
+            .arg("--model")
+            .arg(&name);
         if let Some(pebble) = add.pebble.or_else(|| on_path("pebble")) {
             command.arg("--pebble").arg(absolute(&pebble)?);
         }
@@ -68,16 +86,27 @@ impl Juju {
             command.arg("--forward").arg(forward_text(forward));
         }
         if let Some(interval) = add.update_status {
-            command.arg("--update-status").arg(format!("{}ms", interval.as_millis()));
+            command
+                .arg("--update-status")
+                .arg(format!("{}ms", interval.as_millis()));
         }
         if !add.detached {
             command.arg("--die-with-parent");
         }
         let log_file = folder.join("controller.log");
-        let log = File::create(&log_file).map_err(|error| Error::io(format!("cannot write {}", log_file.display()), error))?;
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).process_group(0);
-        let child = spawn(command).map_err(|error| Error::io("cannot start the controller".to_owned(), error))?;
-        let mut owned = Owned { child, remove_folder };
+        let log = File::create(&log_file)
+            .map_err(|error| Error::io(format!("cannot write {}", log_file.display()), error))?;
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .process_group(0);
+        let child = spawn(command)
+            .map_err(|error| Error::io("cannot start the controller".to_owned(), error))?;
+        let mut owned = Owned {
+            child,
+            remove_folder,
+        };
         let deadline = Instant::now() + START_DEADLINE;
         loop {
             if let Ok(mut juju) = Self::connect(&folder) {
@@ -89,7 +118,10 @@ impl Juju {
                 let _ = owned.child.kill();
                 let _ = owned.child.wait();
                 let log = std::fs::read_to_string(&log_file).unwrap_or_default();
-                return Err(Error::refused(format!("the controller did not start: {}", log.trim())));
+                return Err(Error::refused(format!(
+                    "the controller did not start: {}",
+                    log.trim()
+                )));
             }
             std::thread::sleep(LOOK);
         }
@@ -143,15 +175,29 @@ fn forward_text(forward: &Forward) -> String {
 
 /// `juju-sim`, which is built beside what uses it (tests are one folder further down).
 fn program() -> Result<PathBuf> {
-    let own = std::env::current_exe().map_err(|error| Error::io("cannot find this program".to_owned(), error))?;
-    let beside = own.ancestors().skip(1).take(2).map(|folder| folder.join("juju-sim"));
-    let found = beside.filter(|program| program.is_file()).find(|program| program.with_file_name("juju-sim-hook").is_file());
-    found.ok_or_else(|| Error::refused(format!("juju-sim and juju-sim-hook are not beside {}: run cargo build -p juju-sim", own.display())))
+    let own = std::env::current_exe()
+        .map_err(|error| Error::io("cannot find this program".to_owned(), error))?;
+    let beside = own
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join("juju-sim"));
+    let found = beside
+        .filter(|program| program.is_file())
+        .find(|program| program.with_file_name("juju-sim-hook").is_file());
+    found.ok_or_else(|| {
+        Error::refused(format!(
+            "juju-sim and juju-sim-hook are not beside {}: run cargo build -p juju-sim",
+            own.display()
+        ))
+    })
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|program| program.is_file())
 }
 
 type Birth = (Command, mpsc::Sender<std::io::Result<Child>>);

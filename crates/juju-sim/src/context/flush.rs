@@ -29,24 +29,45 @@ enum Refusal {
 
 fn check_rest(model: &Model, unit: &UnitName, changes: &Changes) -> Result<(), Refusal> {
     if changes.ports.keys().any(|port| port.protocol == "icmp") {
-        return Err(Refusal::Early("protocol icmp on caas models not supported".to_owned()));
+        return Err(Refusal::Early(
+            "protocol icmp on caas models not supported".to_owned(),
+        ));
     }
     for (name, count) in &changes.storage {
-        let charm = model.applications.get(&unit.application).and_then(|application| application.charm.as_ref());
+        let charm = model
+            .applications
+            .get(&unit.application)
+            .and_then(|application| application.charm.as_ref());
         let charm_name = charm.map(|charm| charm.name.clone()).unwrap_or_default();
         let text = match charm.is_some_and(|charm| charm.storage.contains_key(name)) {
-            true => format!("adding {name:?} storage to {unit}: charm {charm_name:?} storage {name:?}: at most 1 instances supported, {} specified", count + 1),
+            true => format!(
+                "adding {name:?} storage to {unit}: charm {charm_name:?} storage {name:?}: at most 1 instances supported, {} specified",
+                count + 1
+            ),
             false => format!("adding {name:?} storage to {unit}: charm storage {name:?} not found"),
         };
         return Err(Refusal::Late(text));
     }
     if !changes.application_data.is_empty() && !model.is_leader(unit) {
-        return Err(Refusal::Late(format!("cannot write application settings: {:?} is not leader of {:?}", unit.to_string(), unit.application)));
+        return Err(Refusal::Late(format!(
+            "cannot write application settings: {:?} is not leader of {:?}",
+            unit.to_string(),
+            unit.application
+        )));
     }
-    let state = model.units.get(unit).map(|unit| merged_state(&unit.charm_state, &changes.state)).unwrap_or_default();
-    let size: usize = state.iter().map(|(key, value)| key.len() + value.len()).sum();
+    let state = model
+        .units
+        .get(unit)
+        .map(|unit| merged_state(&unit.charm_state, &changes.state))
+        .unwrap_or_default();
+    let size: usize = state
+        .iter()
+        .map(|(key, value)| key.len() + value.len())
+        .sum();
     if size > STATE_LIMIT_BYTES {
-        return Err(Refusal::Late(format!("cannot persist state for unit {unit}: max allowed size for storing charm state is {STATE_LIMIT_BYTES}: quota limit exceeded")));
+        return Err(Refusal::Late(format!(
+            "cannot persist state for unit {unit}: max allowed size for storing charm state is {STATE_LIMIT_BYTES}: quota limit exceeded"
+        )));
     }
     Ok(())
 }
@@ -54,7 +75,10 @@ fn check_rest(model: &Model, unit: &UnitName, changes: &Changes) -> Result<(), R
 pub(crate) type State = std::collections::BTreeMap<String, String>;
 
 /// The state with a run's own changes.
-pub(crate) fn merged_state(state: &State, changes: &std::collections::BTreeMap<String, Option<String>>) -> State {
+pub(crate) fn merged_state(
+    state: &State,
+    changes: &std::collections::BTreeMap<String, Option<String>>,
+) -> State {
     let mut state = state.clone();
     for (key, value) in changes {
         match value {
@@ -75,26 +99,53 @@ fn may_manage(model: &Model, unit: &UnitName, secret: &Secret) -> bool {
 
 fn label_is_taken(model: &Model, unit: &UnitName, label: &str, but: &str) -> bool {
     model.secrets.values().any(|secret| {
-        let owned = secret.is_owned_by(unit) && secret.id != but && secret.attributes.label.as_deref() == Some(label);
-        owned || (secret.id != but && secret.consumers.get(unit).is_some_and(|consumer| consumer.label.as_deref() == Some(label)))
+        let owned = secret.is_owned_by(unit)
+            && secret.id != but
+            && secret.attributes.label.as_deref() == Some(label);
+        owned
+            || (secret.id != but
+                && secret
+                    .consumers
+                    .get(unit)
+                    .is_some_and(|consumer| consumer.label.as_deref() == Some(label)))
     })
 }
 
-fn flush_secrets(model: &mut Model, unit: &UnitName, changes: &SecretChanges) -> Result<(), String> {
+fn flush_secrets(
+    model: &mut Model,
+    unit: &UnitName,
+    changes: &SecretChanges,
+) -> Result<(), String> {
     let denied = |doing: &str| format!("{doing} secrets: permission denied");
     for (id, secret) in &changes.created {
-        if let Some(label) = secret.attributes.label.as_deref().filter(|label| label_is_taken(model, unit, label, id)) {
-            return Err(format!("creating secrets: secret with label {label:?} already exists"));
+        if let Some(label) = secret
+            .attributes
+            .label
+            .as_deref()
+            .filter(|label| label_is_taken(model, unit, label, id))
+        {
+            return Err(format!(
+                "creating secrets: secret with label {label:?} already exists"
+            ));
         }
         model.secrets.insert(id.clone(), secret.clone());
     }
     for (id, update) in &changes.updated {
-        let Some(secret) = model.secrets.get(id) else { return Err(format!("updating secrets: secret {id:?} not found")) };
+        let Some(secret) = model.secrets.get(id) else {
+            return Err(format!("updating secrets: secret {id:?} not found"));
+        };
         if !may_manage(model, unit, secret) {
             return Err(denied("updating"));
         }
-        if let Some(label) = update.attributes.label.as_deref().filter(|label| label_is_taken(model, unit, label, id)) {
-            return Err(format!("updating secrets: secret with label {label:?} already exists"));
+        if let Some(label) = update
+            .attributes
+            .label
+            .as_deref()
+            .filter(|label| label_is_taken(model, unit, label, id))
+        {
+            return Err(format!(
+                "updating secrets: secret with label {label:?} already exists"
+            ));
         }
         if let Some(secret) = model.secrets.get_mut(id) {
             secret.merge(&update.attributes);
@@ -114,7 +165,9 @@ fn flush_secrets(model: &mut Model, unit: &UnitName, changes: &SecretChanges) ->
         }
     }
     for (id, revision) in &changes.removed {
-        let Some(secret) = model.secrets.get(id) else { continue };
+        let Some(secret) = model.secrets.get(id) else {
+            continue;
+        };
         if !may_manage(model, unit, secret) {
             return Err(denied("removing"));
         }
@@ -124,7 +177,9 @@ fn flush_secrets(model: &mut Model, unit: &UnitName, changes: &SecretChanges) ->
 }
 
 fn remove(model: &mut Model, id: &str, revision: Option<u32>) {
-    let Some(secret) = model.secrets.get_mut(id) else { return };
+    let Some(secret) = model.secrets.get_mut(id) else {
+        return;
+    };
     if let Some(revision) = revision {
         secret.revisions.remove(&revision);
     }
@@ -136,15 +191,25 @@ fn remove(model: &mut Model, id: &str, revision: Option<u32>) {
 fn flush_rest(model: &mut Model, name: &UnitName, changes: Changes) {
     for (id, data) in &changes.unit_data {
         if let Some(relation) = model.relations.get_mut(id) {
-            relation.unit_data.entry(name.clone()).or_default().change(data);
+            relation
+                .unit_data
+                .entry(name.clone())
+                .or_default()
+                .change(data);
         }
     }
     for (id, data) in &changes.application_data {
         if let Some(relation) = model.relations.get_mut(id) {
-            relation.application_data.entry(name.application.clone()).or_default().change(data);
+            relation
+                .application_data
+                .entry(name.application.clone())
+                .or_default()
+                .change(data);
         }
     }
-    let Some(unit) = model.units.get_mut(name) else { return };
+    let Some(unit) = model.units.get_mut(name) else {
+        return;
+    };
     unit.charm_state = merged_state(&unit.charm_state, &changes.state);
     for (port, open) in changes.ports {
         if open {

@@ -31,9 +31,14 @@ pub(crate) struct Options {
 /// Serves the model until it is destroyed or the process is told to end.
 pub(crate) fn run(options: Options) -> Result<()> {
     if options.die_with_parent {
-        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM)).context("cannot ask to end with the parent")?;
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))
+            .context("cannot ask to end with the parent")?;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("cannot start the runtime")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
     runtime.block_on(serve(options))
 }
 
@@ -42,7 +47,8 @@ async fn serve(options: Options) -> Result<()> {
     let tools = options.folder.join("tools");
     link_tools(&tools)?;
     let (changes, _) = watch::channel(0);
-    let listener = UnixListener::bind(&socket).with_context(|| format!("cannot listen at {}", socket.display()))?;
+    let listener = UnixListener::bind(&socket)
+        .with_context(|| format!("cannot listen at {}", socket.display()))?;
     let controller = Arc::new(Controller {
         model: Mutex::new(Model::new(&options.model)),
         changes,
@@ -113,12 +119,20 @@ async fn talk(controller: Arc<Controller>, stream: UnixStream) {
 
 /// One program under every command's name, as Juju has it.
 fn link_tools(tools: &Path) -> Result<()> {
-    let program = std::env::current_exe().context("cannot find this program")?.with_file_name("juju-sim-hook");
+    let program = std::env::current_exe()
+        .context("cannot find this program")?
+        .with_file_name("juju-sim-hook");
     std::fs::create_dir_all(tools).with_context(|| format!("cannot make {}", tools.display()))?;
     let copy = tools.join("juju-sim-hook");
-    std::fs::copy(&program, &copy).with_context(|| format!("cannot copy {} (it is built beside juju-sim)", program.display()))?;
+    std::fs::copy(&program, &copy).with_context(|| {
+        format!(
+            "cannot copy {} (it is built beside juju-sim)",
+            program.display()
+        )
+    })?;
     for name in hook_commands::names() {
-        symlink("juju-sim-hook", tools.join(name)).with_context(|| format!("cannot link {name}"))?;
+        symlink("juju-sim-hook", tools.join(name))
+            .with_context(|| format!("cannot link {name}"))?;
     }
     Ok(())
 }

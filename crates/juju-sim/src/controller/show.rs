@@ -20,7 +20,16 @@ fn shown(status: &Status) -> Value {
 
 impl Model {
     pub(super) fn status(&self) -> Value {
-        let applications: Map<String, Value> = self.applications.values().map(|application| (application.name.clone(), self.application_shown(application))).collect();
+        let applications: Map<String, Value> = self
+            .applications
+            .values()
+            .map(|application| {
+                (
+                    application.name.clone(),
+                    self.application_shown(application),
+                )
+            })
+            .collect();
         json!({
             "model": {"name": self.name, "type": "caas", "controller": "juju-sim", "cloud": "one-machine", "version": JUJU_VERSION, "model-uuid": self.uuid,
                 "model-status": {"current": "available"}},
@@ -31,7 +40,10 @@ impl Model {
     }
 
     fn storage_shown(&self) -> Value {
-        let all = self.units.values().flat_map(|unit| unit.storage.values().map(move |instance| (unit, instance)));
+        let all = self
+            .units
+            .values()
+            .flat_map(|unit| unit.storage.values().map(move |instance| (unit, instance)));
         let shown: Map<String, Value> = all
             .map(|(unit, instance)| {
                 let state = if !instance.is_provisioned() { "pending" } else if instance.detaching || unit.dying { "detaching" } else { "attached" };
@@ -42,18 +54,31 @@ impl Model {
     }
 
     fn application_shown(&self, application: &Application) -> Value {
-        let units: Map<String, Value> = self.units_of(&application.name).map(|unit| (unit.name.to_string(), self.unit_shown(unit))).collect();
+        let units: Map<String, Value> = self
+            .units_of(&application.name)
+            .map(|unit| (unit.name.to_string(), self.unit_shown(unit)))
+            .collect();
         let mut relations: Map<String, Value> = Map::new();
         for relation in self.relations.values() {
             if let Some(endpoint) = relation.endpoint_of(&application.name) {
                 let other = json!({"related-application": relation.counterpart(&application.name), "interface": relation.interface, "scope": "global"});
-                if let Value::Array(all) = relations.entry(endpoint.name.clone()).or_insert_with(|| json!([])) {
+                if let Value::Array(all) = relations
+                    .entry(endpoint.name.clone())
+                    .or_insert_with(|| json!([]))
+                {
                     all.push(other);
                 }
             }
         }
-        let charm = application.charm.as_ref().map_or("(charmless)", |charm| charm.name.as_str());
-        let status = if application.remote.is_some() { Status::new("active", "charmless") } else { application_status(self, &application.name) };
+        let charm = application
+            .charm
+            .as_ref()
+            .map_or("(charmless)", |charm| charm.name.as_str());
+        let status = if application.remote.is_some() {
+            Status::new("active", "charmless")
+        } else {
+            application_status(self, &application.name)
+        };
         let mut shown_application = json!({
             "charm": format!("local:{charm}-{}", application.charm_version - 1), "charm-name": charm, "charm-origin": "local", "charm-rev": application.charm_version - 1,
             "exposed": false, "application-status": shown(&status), "relations": relations, "units": units,
@@ -94,13 +119,25 @@ impl Model {
                     "application-data": bag(other), "own-application-data": bag(&name.application), "units": units})
             })
             .collect();
-        Ok(json!({"leader": self.is_leader(name), "address": unit.address(), "relation-info": relations, "state": unit.charm_state, "storage": unit.storage.keys().collect::<Vec<_>>()}))
+        Ok(
+            json!({"leader": self.is_leader(name), "address": unit.address(), "relation-info": relations, "state": unit.charm_state, "storage": unit.storage.keys().collect::<Vec<_>>()}),
+        )
     }
 
     pub(super) fn show_task(&self, number: u32, log_after: usize) -> Result<Value> {
-        let task = self.tasks.get(&number).with_context(|| format!("task \"{number}\" not found"))?;
-        let time = |time: Option<jiff::Timestamp>| time.map(|time| time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string());
-        let log: Vec<Value> = task.log.iter().skip(log_after).map(|line| json!({"time": time(Some(line.time)), "message": line.message})).collect();
+        let task = self
+            .tasks
+            .get(&number)
+            .with_context(|| format!("task \"{number}\" not found"))?;
+        let time = |time: Option<jiff::Timestamp>| {
+            time.map(|time| time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string())
+        };
+        let log: Vec<Value> = task
+            .log
+            .iter()
+            .skip(log_after)
+            .map(|line| json!({"time": time(Some(line.time)), "message": line.message}))
+            .collect();
         Ok(json!({
             "id": number.to_string(), "operation": task.operation.to_string(), "unit": task.unit.to_string(), "action": task.action,
             "status": task.status, "message": task.message, "results": task.results, "log": log, "finished": task.status.is_final(),
@@ -117,7 +154,11 @@ impl Model {
 impl Application {
     /// As `juju config <application>` shows them.
     pub(super) fn settings(&self) -> Value {
-        let options = self.charm.as_ref().map(|charm| charm.options.clone()).unwrap_or_default();
+        let options = self
+            .charm
+            .as_ref()
+            .map(|charm| charm.options.clone())
+            .unwrap_or_default();
         let settings: Map<String, Value> = options
             .iter()
             .map(|(name, option)| {

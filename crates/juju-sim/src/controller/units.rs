@@ -16,19 +16,28 @@ use std::sync::Arc;
 impl Controller {
     /// Makes a unit's folder and starts its agent.
     pub(super) fn start_unit(self: &Arc<Self>, name: &UnitName) -> Result<()> {
-        let folder = self.folder.join("u").join(format!("{}-{}", name.application, name.number));
+        let folder = self
+            .folder
+            .join("u")
+            .join(format!("{}-{}", name.application, name.number));
         let unit = Arc::new(UnitRuntime::new(name.clone(), folder, Host::Bare));
         let (source, resources) = {
             let model = self.model();
             let application = model.application(&name.application)?;
-            (application.charm_source.clone(), application.resources.clone())
+            (
+                application.charm_source.clone(),
+                application.resources.clone(),
+            )
         };
-        std::fs::create_dir_all(unit.agent_folder()).with_context(|| format!("cannot make {}", unit.agent_folder().display()))?;
+        std::fs::create_dir_all(unit.agent_folder())
+            .with_context(|| format!("cannot make {}", unit.agent_folder().display()))?;
         copy_charm(&source, &unit.charm_folder())?;
         for (resource, file) in &resources {
             let folder = unit.agent_folder().join("resources").join(resource);
-            std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-            std::fs::copy(file, folder.join(file.file_name().unwrap_or_default())).with_context(|| format!("cannot copy {}", file.display()))?;
+            std::fs::create_dir_all(&folder)
+                .with_context(|| format!("cannot make {}", folder.display()))?;
+            std::fs::copy(file, folder.join(file.file_name().unwrap_or_default()))
+                .with_context(|| format!("cannot copy {}", file.display()))?;
         }
         self.units().insert(name.clone(), Arc::clone(&unit));
         tokio::spawn(live(Arc::clone(self), unit));
@@ -37,10 +46,17 @@ impl Controller {
 
     /// Starts the unit's pod, if its charm has containers.
     pub(crate) async fn prepare(self: &Arc<Self>, unit: &UnitRuntime) -> Result<()> {
-        let Some((spec, storages)) = self.pod_spec(unit)? else { return Ok(()) };
-        let pod = Pod::start(spec).await.with_context(|| format!("cannot start the pod of {}", unit.name))?;
+        let Some((spec, storages)) = self.pod_spec(unit)? else {
+            return Ok(());
+        };
+        let pod = Pod::start(spec)
+            .await
+            .with_context(|| format!("cannot start the pod of {}", unit.name))?;
         self.watch(unit, &pod);
-        *unit.host.lock().await = Host::Pod { pod: Box::new(pod), storages };
+        *unit.host.lock().await = Host::Pod {
+            pod: Box::new(pod),
+            storages,
+        };
         Ok(())
     }
 
@@ -58,32 +74,64 @@ impl Controller {
     fn pod_spec(&self, unit: &UnitRuntime) -> Result<Option<(PodSpec, Vec<(PathBuf, PathBuf)>)>> {
         let model = self.model();
         let application = model.application(&unit.name.application)?;
-        let charm: Arc<Charm> = application.charm.clone().context("the application has no charm")?;
+        let charm: Arc<Charm> = application
+            .charm
+            .clone()
+            .context("the application has no charm")?;
         if charm.containers.is_empty() {
             return Ok(None);
         }
         let containers = charm.containers.iter().map(|container| {
-            let file = container.resource.as_ref().and_then(|resource| application.resources.get(resource)).with_context(|| format!("container {:?} has no image", container.name))?;
+            let file = container
+                .resource
+                .as_ref()
+                .and_then(|resource| application.resources.get(resource))
+                .with_context(|| format!("container {:?} has no image", container.name))?;
             let image = Image::load(file)?;
-            let mounts = container.mounts.iter().map(|(storage, location)| (storage.clone(), PathBuf::from(location))).collect();
-            Ok(ContainerSpec { name: container.name.clone(), image, mounts })
+            let mounts = container
+                .mounts
+                .iter()
+                .map(|(storage, location)| (storage.clone(), PathBuf::from(location)))
+                .collect();
+            Ok(ContainerSpec {
+                name: container.name.clone(),
+                image,
+                mounts,
+            })
         });
         let containers = containers.collect::<Result<Vec<_>>>()?;
         let mut storages = BTreeMap::new();
         let mut mounts = Vec::new();
         for instance in model.unit(&unit.name)?.storage.values() {
-            let folder = unit.folder.join("storage").join(instance.id.replace('/', "-"));
+            let folder = unit
+                .folder
+                .join("storage")
+                .join(instance.id.replace('/', "-"));
             storages.insert(instance.name.clone(), folder.clone());
             mounts.push((folder, PathBuf::from(&instance.location)));
         }
-        let pebble = self.pebble.clone().context("no Pebble program was found: run the set-up, or give --pebble")?;
-        let spec = PodSpec { unit: unit.name.to_string(), dir: unit.folder.join("pod"), pebble, containers, storages, forwards: self.forwards.clone() };
+        let pebble = self
+            .pebble
+            .clone()
+            .context("no Pebble program was found: run the set-up, or give --pebble")?;
+        let spec = PodSpec {
+            unit: unit.name.to_string(),
+            dir: unit.folder.join("pod"),
+            pebble,
+            containers,
+            storages,
+            forwards: self.forwards.clone(),
+        };
         Ok(Some((spec, mounts)))
     }
 
     /// Puts a new pod in the old one's place, with the charm's folder as the application has it now.
     pub(crate) async fn renew_unit(self: &Arc<Self>, unit: &UnitRuntime) -> Result<()> {
-        let source = self.model().application(&unit.name.application)?.charm_source.clone();
+        let source = self
+            .model()
+            .application(&unit.name.application)?
+            .charm_source
+            .clone();
         let _ = std::fs::remove_dir_all(unit.charm_folder());
         copy_charm(&source, &unit.charm_folder())?;
         if let Some(pod) = unit.host.lock().await.pod() {
@@ -121,15 +169,30 @@ impl Controller {
 fn translate(event: pod::PebbleEvent) -> PebbleEvent {
     match event {
         pod::PebbleEvent::PebbleReady { container } => PebbleEvent::Ready { container },
-        pod::PebbleEvent::CustomNotice { container, id, key } => PebbleEvent::Notice { container, id, key },
-        pod::PebbleEvent::CheckFailed { container, check } => PebbleEvent::Check { container, check, failed: true },
-        pod::PebbleEvent::CheckRecovered { container, check } => PebbleEvent::Check { container, check, failed: false },
+        pod::PebbleEvent::CustomNotice { container, id, key } => {
+            PebbleEvent::Notice { container, id, key }
+        }
+        pod::PebbleEvent::CheckFailed { container, check } => PebbleEvent::Check {
+            container,
+            check,
+            failed: true,
+        },
+        pod::PebbleEvent::CheckRecovered { container, check } => PebbleEvent::Check {
+            container,
+            check,
+            failed: false,
+        },
     }
 }
 
 /// Copies a charm with its links resolved, as unpacking it would leave it.
 fn copy_charm(from: &Path, to: &Path) -> Result<()> {
-    let status = Command::new("cp").args(["-rL", "--preserve=mode", "--"]).arg(from).arg(to).status().context("cannot start cp")?;
+    let status = Command::new("cp")
+        .args(["-rL", "--preserve=mode", "--"])
+        .arg(from)
+        .arg(to)
+        .status()
+        .context("cannot start cp")?;
     anyhow::ensure!(status.success(), "cannot copy the charm {}", from.display());
     Ok(())
 }
@@ -137,13 +200,25 @@ fn copy_charm(from: &Path, to: &Path) -> Result<()> {
 impl UnitRuntime {
     /// Kills the charm that runs, with all that it started in its process group; says whether one ran.
     pub(crate) fn kill_charm(&self) -> bool {
-        let Some(pid) = self.charm_process().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw) else { return false };
+        let Some(pid) = self
+            .charm_process()
+            .and_then(|pid| i32::try_from(pid).ok())
+            .and_then(rustix::process::Pid::from_raw)
+        else {
+            return false;
+        };
         rustix::process::kill_process_group(pid, rustix::process::Signal::KILL).is_ok()
     }
 
     /// Kills the charm's own process only, as cancelling an action does.
     pub(crate) fn kill_dispatch(&self) -> bool {
-        let Some(pid) = self.charm_process().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw) else { return false };
+        let Some(pid) = self
+            .charm_process()
+            .and_then(|pid| i32::try_from(pid).ok())
+            .and_then(rustix::process::Pid::from_raw)
+        else {
+            return false;
+        };
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok()
     }
 }

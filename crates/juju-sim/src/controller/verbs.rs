@@ -18,28 +18,53 @@ impl Controller {
     /// Does what a client asks.
     pub(super) async fn answer(self: &Arc<Self>, request: Request) -> Result<Value> {
         match request {
-            Request::Deploy { .. } | Request::DeployRemote { .. } | Request::AddUnit { .. } | Request::Refresh { .. } => self.deploy(request),
-            Request::AddSecret { .. } | Request::UpdateSecret { .. } | Request::GrantSecret { .. } | Request::RemoveSecret { .. } | Request::Secrets => self.secret(request),
-            Request::Run { .. } | Request::Task { .. } | Request::CancelTask { .. } => self.task(request),
+            Request::Deploy { .. }
+            | Request::DeployRemote { .. }
+            | Request::AddUnit { .. }
+            | Request::Refresh { .. } => self.deploy(request),
+            Request::AddSecret { .. }
+            | Request::UpdateSecret { .. }
+            | Request::GrantSecret { .. }
+            | Request::RemoveSecret { .. }
+            | Request::Secrets => self.secret(request),
+            Request::Run { .. } | Request::Task { .. } | Request::CancelTask { .. } => {
+                self.task(request)
+            }
             Request::Exec { unit, words } => {
                 let (code, stdout, stderr) = command(self, &*self.runtime(&unit)?, &words).await?;
                 Ok(json!({"return-code": code, "stdout": stdout, "stderr": stderr}))
             }
-            Request::KillContainer { .. } | Request::RestartContainer { .. } | Request::Expose { .. } | Request::Paths { .. } | Request::Shell { .. } => self.pod(request).await,
-            Request::KillCharm { .. } | Request::Fire { .. } | Request::Resolved { .. } | Request::ReplacePod { .. } | Request::DetachStorage { .. } | Request::SetLeader { .. } => self.disturb(request),
+            Request::KillContainer { .. }
+            | Request::RestartContainer { .. }
+            | Request::Expose { .. }
+            | Request::Paths { .. }
+            | Request::Shell { .. } => self.pod(request).await,
+            Request::KillCharm { .. }
+            | Request::Fire { .. }
+            | Request::Resolved { .. }
+            | Request::ReplacePod { .. }
+            | Request::DetachStorage { .. }
+            | Request::SetLeader { .. } => self.disturb(request),
             other => self.model_verb(other),
         }
     }
 
     fn runtime(&self, unit: &str) -> Result<Arc<UnitRuntime>> {
         let name: UnitName = unit.parse()?;
-        self.units().get(&name).cloned().with_context(|| format!("unit {unit:?} not found"))
+        self.units()
+            .get(&name)
+            .cloned()
+            .with_context(|| format!("unit {unit:?} not found"))
     }
 
     fn model_verb(&self, request: Request) -> Result<Value> {
         let mut model = self.model();
         match request {
-            Request::Config { application, set, reset } => {
+            Request::Config {
+                application,
+                set,
+                reset,
+            } => {
                 let application = model.application_mut(&application)?;
                 if set.is_empty() && reset.is_empty() {
                     return Ok(application.settings());
@@ -50,7 +75,11 @@ impl Controller {
             Request::RemoveRelation { one, other } => model.remove_relation(&one, &other)?,
             Request::RemoveUnit { unit } => model.remove_unit(&unit.parse()?)?,
             Request::RemoveApplication { application } => model.remove_application(&application)?,
-            Request::SetDatabag { application, unit, values } => model.change_remote(&application, unit, &values)?,
+            Request::SetDatabag {
+                application,
+                unit,
+                values,
+            } => model.change_remote(&application, unit, &values)?,
             Request::Status => return Ok(model.status()),
             Request::ShowUnit { unit } => return model.show_unit(&unit.parse()?),
             Request::DebugLog { after } => return Ok(model.log_after(after)),
@@ -62,18 +91,37 @@ impl Controller {
 
     fn deploy(self: &Arc<Self>, request: Request) -> Result<Value> {
         match request {
-            Request::Deploy { source, name, config, resources, units, storage_delay_ms } => {
-                let deployment = Deployment { source, name, config, resources, units, storage_delay: Duration::from_millis(storage_delay_ms) };
+            Request::Deploy {
+                source,
+                name,
+                config,
+                resources,
+                units,
+                storage_delay_ms,
+            } => {
+                let deployment = Deployment {
+                    source,
+                    name,
+                    config,
+                    resources,
+                    units,
+                    storage_delay: Duration::from_millis(storage_delay_ms),
+                };
                 let name = self.model().deploy_charm(&deployment)?;
                 self.add_units(&name, deployment.units)?;
                 Ok(json!(name))
             }
-            Request::DeployRemote { text, name } => Ok(json!(self.model().deploy_remote(&text, name.as_deref())?)),
+            Request::DeployRemote { text, name } => {
+                Ok(json!(self.model().deploy_remote(&text, name.as_deref())?))
+            }
             Request::AddUnit { application, count } => {
                 self.add_units(&application, count)?;
                 Ok(Value::Null)
             }
-            Request::Refresh { application, source } => {
+            Request::Refresh {
+                application,
+                source,
+            } => {
                 let mut model = self.model();
                 model.refresh(&application, source)?;
                 Ok(Value::Null)
@@ -93,12 +141,20 @@ impl Controller {
     fn secret(&self, request: Request) -> Result<Value> {
         let mut model = self.model();
         match request {
-            Request::AddSecret { name, content, info } => return Ok(json!(model.add_user_secret(&name, content, info)?)),
+            Request::AddSecret {
+                name,
+                content,
+                info,
+            } => return Ok(json!(model.add_user_secret(&name, content, info)?)),
             Request::UpdateSecret { name, content } => {
                 check_content(&content)?;
                 model.user_secret(&name)?.update(content);
             }
-            Request::GrantSecret { name, applications, grant } => model.grant_secret(&name, &applications, grant)?,
+            Request::GrantSecret {
+                name,
+                applications,
+                grant,
+            } => model.grant_secret(&name, &applications, grant)?,
             Request::RemoveSecret { name } => {
                 let id = model.user_secret(&name)?.id.clone();
                 model.secrets.remove(&id);
@@ -121,8 +177,13 @@ impl Controller {
 
     fn task(&self, request: Request) -> Result<Value> {
         match request {
-            Request::Run { unit, action, parameters } => {
-                let (operation, task) = self.model().enqueue(&unit.parse()?, &action, parameters)?;
+            Request::Run {
+                unit,
+                action,
+                parameters,
+            } => {
+                let (operation, task) =
+                    self.model().enqueue(&unit.parse()?, &action, parameters)?;
                 Ok(json!({"operation": operation, "task": task}))
             }
             Request::Task { number, log_after } => self.model().show_task(number, log_after),
@@ -138,17 +199,28 @@ impl Controller {
     }
 
     async fn pod(&self, request: Request) -> Result<Value> {
-        let (Request::KillContainer { unit, .. } | Request::RestartContainer { unit, .. } | Request::Expose { unit, .. } | Request::Paths { unit } | Request::Shell { unit, .. }) = &request else {
+        let (Request::KillContainer { unit, .. }
+        | Request::RestartContainer { unit, .. }
+        | Request::Expose { unit, .. }
+        | Request::Paths { unit }
+        | Request::Shell { unit, .. }) = &request
+        else {
             bail!("{request:?} is about no pod")
         };
         let runtime = self.runtime(unit)?;
         let mut host = runtime.host.lock().await;
-        let Some(pod) = host.pod() else { bail!("unit {unit:?} has no pod, or not yet") };
+        let Some(pod) = host.pod() else {
+            bail!("unit {unit:?} has no pod, or not yet")
+        };
         match &request {
             Request::KillContainer { container, .. } => pod.kill_container(container).await?,
             Request::RestartContainer { container, .. } => pod.restart_container(container).await?,
             Request::Expose { port, .. } => return Ok(json!(pod.expose(*port).await?.to_string())),
-            Request::Shell { container, .. } => return Ok(json!({"pebble-socket": pod.pebble_socket(container), "root": pod.container_root(container)})),
+            Request::Shell { container, .. } => {
+                return Ok(
+                    json!({"pebble-socket": pod.pebble_socket(container), "root": pod.container_root(container)}),
+                );
+            }
             _ => return self.paths(&runtime, pod),
         }
         Ok(Value::Null)
@@ -160,7 +232,17 @@ impl Controller {
         let storage: serde_json::Map<String, Value> = unit
             .storage
             .values()
-            .map(|instance| (instance.name.clone(), json!(runtime.folder.join("storage").join(instance.id.replace('/', "-")))))
+            .map(|instance| {
+                (
+                    instance.name.clone(),
+                    json!(
+                        runtime
+                            .folder
+                            .join("storage")
+                            .join(instance.id.replace('/', "-"))
+                    ),
+                )
+            })
             .collect();
         let charm = model.application(&runtime.name.application)?.charm.clone();
         let containers = charm.iter().flat_map(|charm| charm.containers.iter());
@@ -179,24 +261,39 @@ impl Controller {
                 }
             }
             Request::Fire { unit, hook } => {
-                let hook = Hook::simple(&hook).with_context(|| format!("juju-sim cannot fire {hook:?} by itself"))?;
-                self.model().unit_mut(&unit.parse()?)?.agent.fired.push_back(hook);
+                let hook = Hook::simple(&hook)
+                    .with_context(|| format!("juju-sim cannot fire {hook:?} by itself"))?;
+                self.model()
+                    .unit_mut(&unit.parse()?)?
+                    .agent
+                    .fired
+                    .push_back(hook);
             }
             Request::Resolved { unit, retry } => {
                 let mut model = self.model();
                 let name: UnitName = unit.parse()?;
-                let Some(failed) = model.unit_mut(&name)?.agent.failed.take() else { bail!("unit {unit:?} is not in an error state") };
+                let Some(failed) = model.unit_mut(&name)?.agent.failed.take() else {
+                    bail!("unit {unit:?} is not in an error state")
+                };
                 if retry {
                     model.unit_mut(&name)?.agent.again = Some(failed.hook);
                 } else {
                     crate::agent::record::done(&mut model, &name, &failed.hook, false);
                 }
             }
-            Request::ReplacePod { unit } => self.model().unit_mut(&unit.parse()?)?.agent.churn = Some(Churn::Stop),
+            Request::ReplacePod { unit } => {
+                self.model().unit_mut(&unit.parse()?)?.agent.churn = Some(Churn::Stop)
+            }
             Request::DetachStorage { unit, storage } => {
                 let mut model = self.model();
-                let found = model.unit_mut(&unit.parse()?)?.storage.values_mut().find(|instance| instance.name == storage || instance.id == storage);
-                found.with_context(|| format!("unit {unit:?} has no storage {storage:?}"))?.detaching = true;
+                let found = model
+                    .unit_mut(&unit.parse()?)?
+                    .storage
+                    .values_mut()
+                    .find(|instance| instance.name == storage || instance.id == storage);
+                found
+                    .with_context(|| format!("unit {unit:?} has no storage {storage:?}"))?
+                    .detaching = true;
             }
             Request::SetLeader { unit } => self.model().set_leader(&unit.parse()?)?,
             other => bail!("{other:?} disturbs nothing"),
@@ -215,7 +312,11 @@ impl crate::model::Model {
         let charm = crate::model::charm::Charm::read(&found.charm_source)?;
         found.charm = Some(Arc::new(charm));
         found.charm_version += 1;
-        for unit in self.units.values_mut().filter(|unit| unit.name.application == application) {
+        for unit in self
+            .units
+            .values_mut()
+            .filter(|unit| unit.name.application == application)
+        {
             unit.agent.churn = Some(Churn::Stop);
         }
         Ok(())

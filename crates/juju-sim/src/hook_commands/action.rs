@@ -11,17 +11,26 @@ const RESERVED: [&str; 4] = ["stdout", "stderr", "stdout-encoding", "stderr-enco
 const NO_REASON: &str = "action failed without reason given, check action for errors";
 
 fn running(call: &Call<'_>) -> Result<u32, CommandError> {
-    call.context.task().ok_or_else(|| CommandError::refused("not running an action"))
+    call.context
+        .task()
+        .ok_or_else(|| CommandError::refused("not running an action"))
 }
 
 pub(super) fn get(call: &mut Call<'_>) -> Output {
     let arguments = call.printing(&[])?;
     arguments.at_most(1)?;
     let number = running(call)?;
-    let parameters = call.model.tasks.get(&number).map(|task| Value::Object(task.parameters.clone())).unwrap_or_default();
+    let parameters = call
+        .model
+        .tasks
+        .get(&number)
+        .map(|task| Value::Object(task.parameters.clone()))
+        .unwrap_or_default();
     let wanted = match arguments.word(0) {
         None => Some(&parameters),
-        Some(path) => path.split('.').try_fold(&parameters, |value, key| value.get(key)),
+        Some(path) => path
+            .split('.')
+            .try_fold(&parameters, |value, key| value.get(key)),
     };
     call.print(&arguments, &wanted.map_or(Node::Null, Node::from))
 }
@@ -30,14 +39,22 @@ pub(super) fn set(call: &mut Call<'_>) -> Output {
     let arguments = call.silent(&[])?;
     let mut entries = Vec::new();
     for word in &arguments.words {
-        let Some((path, value)) = word.split_once('=') else { return Err(CommandError::usage(format!("argument {word:?} must be of the form key...=value"))) };
+        let Some((path, value)) = word.split_once('=') else {
+            return Err(CommandError::usage(format!(
+                "argument {word:?} must be of the form key...=value"
+            )));
+        };
         let keys: Vec<_> = path.split('.').map(str::to_owned).collect();
         for key in &keys {
             if RESERVED.contains(&key.as_str()) {
-                return Err(CommandError::usage(format!("cannot set reserved action key {key:?}")));
+                return Err(CommandError::usage(format!(
+                    "cannot set reserved action key {key:?}"
+                )));
             }
             if !is_result_key(key) {
-                return Err(CommandError::usage(format!("key {key:?} must start and end with lowercase alphanumeric, and contain only lowercase alphanumeric and hyphens")));
+                return Err(CommandError::usage(format!(
+                    "key {key:?} must start and end with lowercase alphanumeric, and contain only lowercase alphanumeric and hyphens"
+                )));
             }
         }
         entries.push((keys, value.to_owned()));
@@ -62,7 +79,9 @@ fn insert(results: &mut Map<String, Value>, keys: &[String], value: String) {
             results.insert(last.clone(), Value::String(value));
         }
         [first, rest @ ..] => {
-            let inner = results.entry(first.clone()).or_insert_with(|| Value::Object(Map::new()));
+            let inner = results
+                .entry(first.clone())
+                .or_insert_with(|| Value::Object(Map::new()));
             if !inner.is_object() {
                 *inner = Value::Object(Map::new());
             }
@@ -88,7 +107,10 @@ pub(super) fn log(call: &mut Call<'_>) -> Output {
     }
     let number = running(call)?;
     if let Some(task) = call.model.tasks.get_mut(&number) {
-        task.log.push(LogMessage { time: Timestamp::now(), message: arguments.words.join(" ") });
+        task.log.push(LogMessage {
+            time: Timestamp::now(),
+            message: arguments.words.join(" "),
+        });
     }
     Ok(String::new())
 }

@@ -15,7 +15,10 @@ pub(super) enum Takes {
 pub(super) type Options = &'static [(&'static [&'static str], Takes)];
 
 /// The options of every command that prints.
-pub(super) const OUTPUT: Options = &[(&["format"], Takes::Value), (&["o", "output"], Takes::Value)];
+pub(super) const OUTPUT: Options = &[
+    (&["format"], Takes::Value),
+    (&["o", "output"], Takes::Value),
+];
 
 /// A command's arguments, read.
 #[derive(Debug, Default)]
@@ -35,12 +38,17 @@ impl Arguments {
                 break;
             }
             if let Some(long) = arg.strip_prefix("--") {
-                let (name, given) = long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
-                let (key, takes) = find(options, name).ok_or_else(|| undefined(&format!("--{name}")))?;
+                let (name, given) = long
+                    .split_once('=')
+                    .map_or((long, None), |(name, value)| (name, Some(value)));
+                let (key, takes) =
+                    find(options, name).ok_or_else(|| undefined(&format!("--{name}")))?;
                 let value = match (takes, given) {
                     (Takes::Nothing, None) => "true".to_owned(),
                     (_, Some(value)) => value.to_owned(),
-                    (Takes::Value, None) => rest.next().cloned().ok_or_else(|| CommandError::usage(format!("option needs an argument: --{name}")))?,
+                    (Takes::Value, None) => rest.next().cloned().ok_or_else(|| {
+                        CommandError::usage(format!("option needs an argument: --{name}"))
+                    })?,
                 };
                 read.store(key, takes, name, value)?;
             } else if arg.len() > 1 && arg.starts_with('-') {
@@ -52,7 +60,12 @@ impl Arguments {
         Ok(read)
     }
 
-    fn short<'a>(&mut self, letters: &str, options: &[Options], rest: &mut impl Iterator<Item = &'a String>) -> Result<(), CommandError> {
+    fn short<'a>(
+        &mut self,
+        letters: &str,
+        options: &[Options],
+        rest: &mut impl Iterator<Item = &'a String>,
+    ) -> Result<(), CommandError> {
         let mut characters = letters.char_indices();
         while let Some((index, letter)) = characters.next() {
             let mut name = [0_u8; 4];
@@ -64,7 +77,9 @@ impl Arguments {
             }
             let attached = &letters[index + letter.len_utf8()..];
             let value = if attached.is_empty() {
-                rest.next().cloned().ok_or_else(|| CommandError::usage(format!("option needs an argument: -{name}")))?
+                rest.next().cloned().ok_or_else(|| {
+                    CommandError::usage(format!("option needs an argument: -{name}"))
+                })?
             } else {
                 attached.to_owned()
             };
@@ -73,9 +88,17 @@ impl Arguments {
         Ok(())
     }
 
-    fn store(&mut self, key: &'static str, takes: Takes, spelled: &str, value: String) -> Result<(), CommandError> {
+    fn store(
+        &mut self,
+        key: &'static str,
+        takes: Takes,
+        spelled: &str,
+        value: String,
+    ) -> Result<(), CommandError> {
         if takes == Takes::Nothing && boolean(&value).is_none() {
-            return Err(CommandError::usage(format!("invalid value {value:?} for option --{spelled}: strconv.ParseBool: parsing {value:?}: invalid syntax")));
+            return Err(CommandError::usage(format!(
+                "invalid value {value:?} for option --{spelled}: strconv.ParseBool: parsing {value:?}: invalid syntax"
+            )));
         }
         self.options.insert(key, value);
         Ok(())
@@ -94,7 +117,9 @@ impl Arguments {
             None | Some("smart") => Ok(Format::Smart),
             Some("json") => Ok(Format::Json),
             Some("yaml") => Ok(Format::Yaml),
-            Some(other) => Err(CommandError::usage(format!("invalid value {other:?} for option --format: unknown format {other:?}"))),
+            Some(other) => Err(CommandError::usage(format!(
+                "invalid value {other:?} for option --format: unknown format {other:?}"
+            ))),
         }
     }
 
@@ -102,7 +127,10 @@ impl Arguments {
     pub(super) fn at_most(&self, most: usize) -> Result<(), CommandError> {
         if self.words.len() > most {
             let extra = serde_json::to_string(&self.words[most..]).unwrap_or_default();
-            return Err(CommandError::usage(format!("unrecognized args: {}", extra.replace("\",\"", "\", \""))));
+            return Err(CommandError::usage(format!(
+                "unrecognized args: {}",
+                extra.replace("\",\"", "\", \"")
+            )));
         }
         Ok(())
     }
@@ -113,7 +141,11 @@ impl Arguments {
 }
 
 fn find(options: &[Options], name: &str) -> Option<(&'static str, Takes)> {
-    options.iter().flat_map(|group| group.iter()).find(|(names, _)| names.contains(&name)).and_then(|(names, takes)| Some((*names.last()?, *takes)))
+    options
+        .iter()
+        .flat_map(|group| group.iter())
+        .find(|(names, _)| names.contains(&name))
+        .and_then(|(names, takes)| Some((*names.last()?, *takes)))
 }
 
 fn undefined(option: &str) -> CommandError {
@@ -135,7 +167,9 @@ pub(super) fn pairs(words: &[String]) -> Result<Vec<(String, String)>, CommandEr
         .iter()
         .map(|word| match word.split_once('=') {
             Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-            _ => Err(CommandError::usage(format!("expected \"key=value\", got {word:?}"))),
+            _ => Err(CommandError::usage(format!(
+                "expected \"key=value\", got {word:?}"
+            ))),
         })
         .collect()
 }

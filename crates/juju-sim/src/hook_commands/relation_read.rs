@@ -43,9 +43,15 @@ fn side(call: &Call<'_>, arguments: &Arguments, id: u32) -> Result<Side, Command
     match named.parse::<UnitName>() {
         Ok(unit) if application => Ok(Side::Application(unit.application)),
         Ok(unit) => Ok(Side::Unit(unit)),
-        Err(_) if application && is_application_name(named) => Ok(Side::Application(named.to_owned())),
-        Err(_) if is_application_name(named) => Err(CommandError::usage(format!("expected unit name, got application name {named:?}"))),
-        Err(_) => Err(CommandError::usage(format!("invalid value {named:?}: invalid unit name"))),
+        Err(_) if application && is_application_name(named) => {
+            Ok(Side::Application(named.to_owned()))
+        }
+        Err(_) if is_application_name(named) => Err(CommandError::usage(format!(
+            "expected unit name, got application name {named:?}"
+        ))),
+        Err(_) => Err(CommandError::usage(format!(
+            "invalid value {named:?}: invalid unit name"
+        ))),
     }
 }
 
@@ -53,7 +59,11 @@ fn denied() -> CommandError {
     CommandError::refused("permission denied")
 }
 
-fn application_data(call: &Call<'_>, id: u32, application: &str) -> Result<BTreeMap<String, String>, CommandError> {
+fn application_data(
+    call: &Call<'_>,
+    id: u32,
+    application: &str,
+) -> Result<BTreeMap<String, String>, CommandError> {
     let relation = call.model.relations.get(&id).ok_or_else(denied)?;
     if relation.endpoint_of(application).is_none() {
         return Err(denied());
@@ -62,17 +72,29 @@ fn application_data(call: &Call<'_>, id: u32, application: &str) -> Result<BTree
     if own && !relation.is_peer() && !call.is_leader() {
         return Err(denied());
     }
-    let mut data = relation.application_data.get(application).map(|bag| bag.values.clone()).unwrap_or_default();
+    let mut data = relation
+        .application_data
+        .get(application)
+        .map(|bag| bag.values.clone())
+        .unwrap_or_default();
     if own {
         overlay(&mut data, call.context.changes.application_data.get(&id));
     }
     Ok(data)
 }
 
-fn unit_data(call: &Call<'_>, id: u32, unit: &UnitName) -> Result<BTreeMap<String, String>, CommandError> {
+fn unit_data(
+    call: &Call<'_>,
+    id: u32,
+    unit: &UnitName,
+) -> Result<BTreeMap<String, String>, CommandError> {
     let relation = call.model.relations.get(&id).ok_or_else(denied)?;
     if *unit == call.context.unit {
-        let mut data = relation.unit_data.get(unit).map(|bag| bag.values.clone()).unwrap_or_default();
+        let mut data = relation
+            .unit_data
+            .get(unit)
+            .map(|bag| bag.values.clone())
+            .unwrap_or_default();
         overlay(&mut data, call.context.changes.unit_data.get(&id));
         return Ok(data);
     }
@@ -93,4 +115,3 @@ fn overlay(data: &mut BTreeMap<String, String>, changes: Option<&BTreeMap<String
         }
     }
 }
-

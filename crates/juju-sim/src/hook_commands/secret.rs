@@ -18,7 +18,15 @@ const ATTRIBUTES: Options = &[
     (&["owner"], Takes::Value),
     (&["file"], Takes::Value),
 ];
-const ROTATIONS: [&str; 7] = ["never", "hourly", "daily", "weekly", "monthly", "quarterly", "yearly"];
+const ROTATIONS: [&str; 7] = [
+    "never",
+    "hourly",
+    "daily",
+    "weekly",
+    "monthly",
+    "quarterly",
+    "yearly",
+];
 
 pub(super) fn add(call: &mut Call<'_>) -> Output {
     let arguments = call.silent(ATTRIBUTES)?;
@@ -29,19 +37,30 @@ pub(super) fn add(call: &mut Call<'_>) -> Output {
     }
     let unit = call.context.unit.clone();
     let owner = match arguments.option("owner") {
-        None | Some("application") if !call.is_leader() => return Err(CommandError::refused("this unit is not the leader")),
+        None | Some("application") if !call.is_leader() => {
+            return Err(CommandError::refused("this unit is not the leader"));
+        }
         None | Some("application") => Owner::Application(unit.application),
         Some("unit") => Owner::Unit(unit),
-        Some(other) => return Err(CommandError::usage(format!("secret owner {other:?} not valid"))),
+        Some(other) => {
+            return Err(CommandError::usage(format!(
+                "secret owner {other:?} not valid"
+            )));
+        }
     };
     let id = id::secret();
-    call.context.changes.secrets.created.insert(id.clone(), Secret::new(id.clone(), owner, attributes, content));
+    call.context.changes.secrets.created.insert(
+        id.clone(),
+        Secret::new(id.clone(), owner, attributes, content),
+    );
     Ok(format!("secret://{}/{id}\n", call.model.uuid))
 }
 
 pub(super) fn set(call: &mut Call<'_>) -> Output {
     let arguments = call.silent(ATTRIBUTES)?;
-    let Some(uri) = arguments.word(0) else { return Err(CommandError::usage("missing secret URI")) };
+    let Some(uri) = arguments.word(0) else {
+        return Err(CommandError::usage("missing secret URI"));
+    };
     let id = secret_id(uri)?;
     let attributes = attributes(&arguments)?;
     let content = content(call, &arguments, &arguments.words[1..])?;
@@ -53,8 +72,15 @@ pub(super) fn set(call: &mut Call<'_>) -> Output {
         }
         return Ok(String::new());
     }
-    let Update { attributes: own, content: own_content } = changes.updated.entry(id).or_default();
-    for (own, said) in [(&mut own.label, attributes.label), (&mut own.description, attributes.description), (&mut own.rotate, attributes.rotate)] {
+    let Update {
+        attributes: own,
+        content: own_content,
+    } = changes.updated.entry(id).or_default();
+    for (own, said) in [
+        (&mut own.label, attributes.label),
+        (&mut own.description, attributes.description),
+        (&mut own.rotate, attributes.rotate),
+    ] {
         *own = said.or(own.take());
     }
     own.expire = attributes.expire.or(own.expire);
@@ -71,14 +97,26 @@ pub(super) fn secret_id(uri: &str) -> Result<String, CommandError> {
 
 fn attributes(arguments: &Arguments) -> Result<Attributes, CommandError> {
     let text = |name: &str| arguments.option(name).map(str::to_owned);
-    if let Some(other) = arguments.option("rotate").filter(|policy| !ROTATIONS.contains(policy)) {
-        return Err(CommandError::usage(format!("rotate policy {other:?} not valid")));
+    if let Some(other) = arguments
+        .option("rotate")
+        .filter(|policy| !ROTATIONS.contains(policy))
+    {
+        return Err(CommandError::usage(format!(
+            "rotate policy {other:?} not valid"
+        )));
     }
     let expire = match arguments.option("expire") {
         None => None,
-        Some(when) => Some(expiry(when).ok_or_else(|| CommandError::usage(format!("expire time or duration {when:?} not valid")))?),
+        Some(when) => Some(expiry(when).ok_or_else(|| {
+            CommandError::usage(format!("expire time or duration {when:?} not valid"))
+        })?),
     };
-    Ok(Attributes { label: text("label"), description: text("description"), rotate: text("rotate"), expire })
+    Ok(Attributes {
+        label: text("label"),
+        description: text("description"),
+        rotate: text("rotate"),
+        expire,
+    })
 }
 
 fn expiry(when: &str) -> Option<Timestamp> {
@@ -89,16 +127,25 @@ fn expiry(when: &str) -> Option<Timestamp> {
     Timestamp::now().checked_add(duration).ok()
 }
 
-fn content(call: &Call<'_>, arguments: &Arguments, words: &[String]) -> Result<Content, CommandError> {
+fn content(
+    call: &Call<'_>,
+    arguments: &Arguments,
+    words: &[String],
+) -> Result<Content, CommandError> {
     let mut entries = Vec::new();
     if let Some(file) = arguments.option("file") {
         entries.extend(text_map(&agent_file(call, file)?)?);
     }
     for word in words {
-        let Some((key, value)) = word.split_once('=') else { return Err(CommandError::usage(format!("key value {word:?} not valid"))) };
+        let Some((key, value)) = word.split_once('=') else {
+            return Err(CommandError::usage(format!("key value {word:?} not valid")));
+        };
         let (key, value) = match key.split_once('#') {
             Some((key, "base64")) => (key, decoded(key, value)?),
-            Some((key, "file")) => (key, String::from_utf8_lossy(&agent_file(call, value)?).into_owned()),
+            Some((key, "file")) => (
+                key,
+                String::from_utf8_lossy(&agent_file(call, value)?).into_owned(),
+            ),
             Some(_) => return Err(CommandError::usage(format!("key {key:?} not valid"))),
             None => (key, value.to_owned()),
         };
@@ -116,7 +163,9 @@ fn content(call: &Call<'_>, arguments: &Arguments, words: &[String]) -> Result<C
 }
 
 fn decoded(key: &str, value: &str) -> Result<String, CommandError> {
-    let bytes = BASE64.decode(value).map_err(|_| CommandError::usage(format!("base64 value for key {key:?} not valid")))?;
+    let bytes = BASE64
+        .decode(value)
+        .map_err(|_| CommandError::usage(format!("base64 value for key {key:?} not valid")))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -130,5 +179,6 @@ fn agent_file(call: &Call<'_>, file: &str) -> Result<Vec<u8>, CommandError> {
     if !path.is_absolute() {
         return Err(missing());
     }
-    std::fs::read(call.inside(path)).map_err(|error| CommandError::refused(format!("open {file}: {}", os_reason(&error))))
+    std::fs::read(call.inside(path))
+        .map_err(|error| CommandError::refused(format!("open {file}: {}", os_reason(&error))))
 }

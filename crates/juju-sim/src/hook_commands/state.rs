@@ -6,7 +6,12 @@ use crate::context::flush::{State, merged_state};
 use crate::node::{Format, Node};
 
 fn current(call: &Call<'_>) -> State {
-    let saved = call.model.units.get(&call.context.unit).map(|unit| unit.charm_state.clone()).unwrap_or_default();
+    let saved = call
+        .model
+        .units
+        .get(&call.context.unit)
+        .map(|unit| unit.charm_state.clone())
+        .unwrap_or_default();
     merged_state(&saved, &call.context.changes.state)
 }
 
@@ -15,12 +20,18 @@ pub(super) fn get(call: &mut Call<'_>) -> Output {
     arguments.at_most(1)?;
     let state = current(call);
     let Some(key) = arguments.word(0) else {
-        let node = if state.is_empty() && arguments.format()? == Format::Json { Node::Null } else { Node::texts(&state) };
+        let node = if state.is_empty() && arguments.format()? == Format::Json {
+            Node::Null
+        } else {
+            Node::texts(&state)
+        };
         return call.print(&arguments, &node);
     };
     match state.get(key) {
         Some(value) => call.print(&arguments, &Node::text(value)),
-        None if arguments.is_set("strict") => Err(CommandError::refused(format!("{key:?} not found"))),
+        None if arguments.is_set("strict") => {
+            Err(CommandError::refused(format!("{key:?} not found")))
+        }
         None => call.print(&arguments, &Node::text("")),
     }
 }
@@ -33,13 +44,18 @@ pub(super) fn set(call: &mut Call<'_>) -> Output {
         None => Vec::new(),
     };
     entries.extend(given);
-    call.context.changes.state.extend(entries.into_iter().map(|(key, value)| (key, Some(value))));
+    call.context
+        .changes
+        .state
+        .extend(entries.into_iter().map(|(key, value)| (key, Some(value))));
     Ok(String::new())
 }
 
 pub(super) fn delete(call: &mut Call<'_>) -> Output {
     let arguments = call.silent(&[])?;
-    let Some(key) = arguments.word(0).filter(|key| !key.is_empty()) else { return Err(CommandError::usage("no key specified")) };
+    let Some(key) = arguments.word(0).filter(|key| !key.is_empty()) else {
+        return Err(CommandError::usage("no key specified"));
+    };
     arguments.at_most(1)?;
     call.context.changes.state.insert(key.to_owned(), None);
     Ok(String::new())

@@ -10,11 +10,24 @@ use serde_json::{Map, Value, json};
 
 impl Model {
     /// Queues an action on a unit; returns the operation's number and the task's.
-    pub(crate) fn enqueue(&mut self, unit: &UnitName, action: &str, parameters: Map<String, Value>) -> Result<(u32, u32)> {
+    pub(crate) fn enqueue(
+        &mut self,
+        unit: &UnitName,
+        action: &str,
+        parameters: Map<String, Value>,
+    ) -> Result<(u32, u32)> {
         self.unit(unit)?;
         let application = self.application(&unit.application)?;
-        let schema = application.charm.as_ref().and_then(|charm| charm.actions.get(action));
-        let Some(schema) = schema else { bail!("action {action:?} not defined on unit {:?}", unit.to_string()) };
+        let schema = application
+            .charm
+            .as_ref()
+            .and_then(|charm| charm.actions.get(action));
+        let Some(schema) = schema else {
+            bail!(
+                "action {action:?} not defined on unit {:?}",
+                unit.to_string()
+            )
+        };
         let parameters = schema.check(parameters)?;
         let (operation, number) = (self.next_task_number(), self.next_task_number());
         let task = Task {
@@ -37,10 +50,16 @@ impl Model {
 
     /// Cancels a task: at once while it waits; says whether a charm must be ended.
     pub(crate) fn cancel(&mut self, number: u32) -> Result<Option<UnitName>> {
-        let Some(task) = self.tasks.get_mut(&number) else { bail!("task {number} not found") };
+        let Some(task) = self.tasks.get_mut(&number) else {
+            bail!("task {number} not found")
+        };
         match task.status {
             TaskStatus::Pending => {
-                task.finish(TaskStatus::Cancelled, "action cancelled via the API".to_owned(), Map::new());
+                task.finish(
+                    TaskStatus::Cancelled,
+                    "action cancelled via the API".to_owned(),
+                    Map::new(),
+                );
                 Ok(None)
             }
             TaskStatus::Running => {
@@ -61,13 +80,23 @@ impl ActionSchema {
             }
         }
         let mut faults = Vec::new();
-        for name in self.required.iter().filter(|name| !given.contains_key(*name)) {
-            faults.push(format!("(root) : {name:?} property is missing and required, given {}", Value::Object(given.clone())));
+        for name in self
+            .required
+            .iter()
+            .filter(|name| !given.contains_key(*name))
+        {
+            faults.push(format!(
+                "(root) : {name:?} property is missing and required, given {}",
+                Value::Object(given.clone())
+            ));
         }
         for (name, value) in &given {
             match self.params.get(name) {
                 Some(schema) => faults.extend(fault(name, schema, value)),
-                None if !self.additional => faults.push(format!("(root) : additional property {name:?} is not allowed, given {}", Value::Object(given.clone()))),
+                None if !self.additional => faults.push(format!(
+                    "(root) : additional property {name:?} is not allowed, given {}",
+                    Value::Object(given.clone())
+                )),
                 None => {}
             }
         }
@@ -91,17 +120,31 @@ fn fault(name: &str, schema: &Value, value: &Value) -> Option<String> {
         _ => true,
     };
     if !fits {
-        return Some(format!("{path} : must be of type {}, given {value}", wanted.unwrap_or_default()));
+        return Some(format!(
+            "{path} : must be of type {}, given {value}",
+            wanted.unwrap_or_default()
+        ));
     }
-    if let Some(choices) = schema.get("enum").and_then(Value::as_array).filter(|choices| !choices.contains(value)) {
-        return Some(format!("{path} : must match one of the enum values {}, given {value}", Value::Array(choices.clone())));
+    if let Some(choices) = schema
+        .get("enum")
+        .and_then(Value::as_array)
+        .filter(|choices| !choices.contains(value))
+    {
+        return Some(format!(
+            "{path} : must match one of the enum values {}, given {value}",
+            Value::Array(choices.clone())
+        ));
     }
     let bound = |name: &str| schema.get(name).and_then(Value::as_f64);
     let number = value.as_f64()?;
     if let Some(least) = bound("minimum").filter(|least| number < *least) {
-        return Some(format!("{path} : must be greater than or equal to {least}, given {value}"));
+        return Some(format!(
+            "{path} : must be greater than or equal to {least}, given {value}"
+        ));
     }
-    bound("maximum").filter(|most| number > *most).map(|most| format!("{path} : must be less than or equal to {most}, given {value}"))
+    bound("maximum")
+        .filter(|most| number > *most)
+        .map(|most| format!("{path} : must be less than or equal to {most}, given {value}"))
 }
 
 /// `key=value` words of an operator as parameters: values are YAML, dots nest.
@@ -113,7 +156,9 @@ pub(crate) fn parameters(words: &[(String, String)]) -> Result<Map<String, Value
         let Some(last) = keys.pop() else { continue };
         let mut inner = &mut all;
         for key in keys {
-            let next = inner.entry(key).or_insert_with(|| Value::Object(Map::new()));
+            let next = inner
+                .entry(key)
+                .or_insert_with(|| Value::Object(Map::new()));
             match next {
                 Value::Object(map) => inner = map,
                 _ => bail!("argument {path:?} sets a key below one that has a value"),

@@ -1,11 +1,11 @@
 //! Applications.
 
+use super::Model;
 use super::charm::{Charm, EndpointMetadata, Role};
 use super::name::UnitName;
 use super::remote::RemoteData;
 use super::status::Status;
 use super::unit::{StorageInstance, Unit};
-use super::{JUJU_VERSION, Model};
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,7 +48,11 @@ pub(crate) struct Deployment {
 }
 
 impl Application {
-    pub(super) fn remote(name: &str, endpoints: BTreeMap<String, EndpointMetadata>, data: RemoteData) -> Self {
+    pub(super) fn remote(
+        name: &str,
+        endpoints: BTreeMap<String, EndpointMetadata>,
+        data: RemoteData,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             charm: None,
@@ -71,12 +75,22 @@ impl Application {
 
     /// The configuration as charms see it.
     pub(crate) fn configuration(&self) -> BTreeMap<String, Option<Value>> {
-        self.charm.as_ref().map(|charm| charm.configuration(&self.config)).unwrap_or_default()
+        self.charm
+            .as_ref()
+            .map(|charm| charm.configuration(&self.config))
+            .unwrap_or_default()
     }
 
     /// Takes settings and resets; says whether anything changed.
-    pub(crate) fn configure(&mut self, set: &BTreeMap<String, String>, reset: &[String]) -> Result<bool> {
-        let charm = self.charm.clone().with_context(|| format!("application {:?} has no charm and no options", self.name))?;
+    pub(crate) fn configure(
+        &mut self,
+        set: &BTreeMap<String, String>,
+        reset: &[String],
+    ) -> Result<bool> {
+        let charm = self
+            .charm
+            .clone()
+            .with_context(|| format!("application {:?} has no charm and no options", self.name))?;
         if let Some(unknown) = reset.iter().find(|name| !charm.options.contains_key(*name)) {
             bail!("unknown option {unknown:?}");
         }
@@ -94,13 +108,29 @@ impl Model {
     /// Adds an application of a charm; its units are added after.
     pub(crate) fn deploy_charm(&mut self, deployment: &Deployment) -> Result<String> {
         let charm = Charm::read(&deployment.source)?;
-        let name = deployment.name.clone().unwrap_or_else(|| charm.name.clone());
+        let name = deployment
+            .name
+            .clone()
+            .unwrap_or_else(|| charm.name.clone());
         self.check_new_application(&name)?;
         let config = charm.settings(&deployment.config)?;
         check_resources(&charm, &deployment.resources)?;
-        let peers: Vec<_> = charm.endpoints.iter().filter(|(_, end)| end.role == Role::Peer).map(|(name, end)| (name.clone(), end.interface.clone())).collect();
-        let mut application = Application::remote(&name, charm.endpoints.clone(), RemoteData::default());
-        application.endpoints.insert("juju-info".to_owned(), EndpointMetadata { role: Role::Provider, interface: "juju-info".to_owned(), limit: None });
+        let peers: Vec<_> = charm
+            .endpoints
+            .iter()
+            .filter(|(_, end)| end.role == Role::Peer)
+            .map(|(name, end)| (name.clone(), end.interface.clone()))
+            .collect();
+        let mut application =
+            Application::remote(&name, charm.endpoints.clone(), RemoteData::default());
+        application.endpoints.insert(
+            "juju-info".to_owned(),
+            EndpointMetadata {
+                role: Role::Provider,
+                interface: "juju-info".to_owned(),
+                limit: None,
+            },
+        );
         application.remote = None;
         application.charm = Some(Arc::new(charm));
         application.charm_source.clone_from(&deployment.source);
@@ -118,9 +148,13 @@ impl Model {
     pub(crate) fn add_unit(&mut self, application: &str) -> Result<UnitName> {
         let found = self.application_mut(application)?;
         if found.dying {
-            bail!("cannot add unit 1/1 to application {application:?}: application is not found or not alive");
+            bail!(
+                "cannot add unit 1/1 to application {application:?}: application is not found or not alive"
+            );
         }
-        let charm = found.charm.clone().with_context(|| format!("application {application:?} has no charm: describe its units in its file"))?;
+        let charm = found.charm.clone().with_context(|| {
+            format!("application {application:?} has no charm: describe its units in its file")
+        })?;
         let name = UnitName::new(application, found.next_unit);
         found.next_unit += 1;
         found.leader.get_or_insert_with(|| name.clone());
@@ -128,8 +162,22 @@ impl Model {
         let mut unit = Unit::new(name.clone());
         for (storage, metadata) in &charm.storage {
             let id = self.next_storage_id(storage);
-            let location = if metadata.location.is_empty() { format!("/var/lib/juju/storage/{id}") } else { metadata.location.clone() };
-            unit.storage.insert(id.clone(), StorageInstance { id, name: storage.clone(), kind: metadata.kind.clone(), location, ready_at, detaching: false });
+            let location = if metadata.location.is_empty() {
+                format!("/var/lib/juju/storage/{id}")
+            } else {
+                metadata.location.clone()
+            };
+            unit.storage.insert(
+                id.clone(),
+                StorageInstance {
+                    id,
+                    name: storage.clone(),
+                    kind: metadata.kind.clone(),
+                    location,
+                    ready_at,
+                    detaching: false,
+                },
+            );
         }
         self.units.insert(name.clone(), unit);
         Ok(name)
@@ -137,7 +185,11 @@ impl Model {
 
     /// Begins to remove a unit.
     pub(crate) fn remove_unit(&mut self, name: &UnitName) -> Result<()> {
-        if self.applications.get(&name.application).is_some_and(|application| application.remote.is_some()) {
+        if self
+            .applications
+            .get(&name.application)
+            .is_some_and(|application| application.remote.is_some())
+        {
             return self.remove_remote_unit(name);
         }
         self.unit_mut(name)?.dying = true;
@@ -150,7 +202,11 @@ impl Model {
     /// Begins to remove an application with its units and relations.
     pub(crate) fn remove_application(&mut self, name: &str) -> Result<()> {
         self.application_mut(name)?.dying = true;
-        for relation in self.relations.values_mut().filter(|relation| !relation.is_peer() && relation.endpoint_of(name).is_some()) {
+        for relation in self
+            .relations
+            .values_mut()
+            .filter(|relation| !relation.is_peer() && relation.endpoint_of(name).is_some())
+        {
             relation.dying = true;
         }
         let units: BTreeSet<_> = self.units_of(name).map(|unit| unit.name.clone()).collect();
@@ -159,14 +215,21 @@ impl Model {
         }
         if units.is_empty() {
             self.applications.remove(name);
-            self.secrets.retain(|_, secret| secret.owner != super::secret::Owner::Application(name.to_owned()));
+            self.secrets.retain(|_, secret| {
+                secret.owner != super::secret::Owner::Application(name.to_owned())
+            });
         }
         self.drop_finished_relations();
         Ok(())
     }
 
     /// Grants an operator's secret to applications.
-    pub(crate) fn grant_secret(&mut self, named: &str, applications: &[String], grant: bool) -> Result<()> {
+    pub(crate) fn grant_secret(
+        &mut self,
+        named: &str,
+        applications: &[String],
+        grant: bool,
+    ) -> Result<()> {
         for application in applications {
             self.application(application)?;
         }
@@ -180,11 +243,6 @@ impl Model {
         }
         Ok(())
     }
-
-    /// Juju's version, for what the charm's `assumes` asks.
-    pub(crate) fn version() -> &'static str {
-        JUJU_VERSION
-    }
 }
 
 fn check_resources(charm: &Charm, given: &BTreeMap<String, PathBuf>) -> Result<()> {
@@ -193,12 +251,21 @@ fn check_resources(charm: &Charm, given: &BTreeMap<String, PathBuf>) -> Result<(
             bail!("unrecognized resource {name:?}");
         }
         if !Path::new(path).is_file() {
-            bail!("file for resource {name:?}: {} is not a file", path.display());
+            bail!(
+                "file for resource {name:?}: {} is not a file",
+                path.display()
+            );
         }
     }
-    let missing = charm.containers.iter().filter_map(|container| container.resource.as_ref()).find(|resource| !given.contains_key(*resource));
+    let missing = charm
+        .containers
+        .iter()
+        .filter_map(|container| container.resource.as_ref())
+        .find(|resource| !given.contains_key(*resource));
     if let Some(missing) = missing {
-        bail!("local charm missing OCI images for: {missing} (give --resource {missing}=FILE, a file that describes the image)");
+        bail!(
+            "local charm missing OCI images for: {missing} (give --resource {missing}=FILE, a file that describes the image)"
+        );
     }
     Ok(())
 }

@@ -66,7 +66,6 @@ fn string_type() -> String {
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ActionSchema {
-    pub(crate) description: String,
     pub(crate) params: BTreeMap<String, Value>,
     pub(crate) required: Vec<String>,
     pub(crate) additional: bool,
@@ -76,7 +75,10 @@ pub(crate) struct ActionSchema {
 #[serde(untagged)]
 enum RelationForm {
     Interface(String),
-    Full { interface: String, limit: Option<usize> },
+    Full {
+        interface: String,
+        limit: Option<usize>,
+    },
 }
 
 #[derive(Deserialize)]
@@ -119,8 +121,6 @@ struct ConfigFile {
 #[derive(Deserialize, Default)]
 struct ActionForm {
     #[serde(default)]
-    description: String,
-    #[serde(default)]
     params: BTreeMap<String, Value>,
     #[serde(default)]
     required: Vec<String>,
@@ -135,44 +135,94 @@ fn yes() -> bool {
 impl Charm {
     /// Reads `metadata.yaml`, `config.yaml` and `actions.yaml` of a charm's folder.
     pub(crate) fn read(folder: &Path) -> Result<Self> {
-        let metadata: Metadata = read_yaml(&folder.join("metadata.yaml"))?.with_context(|| format!("{} is not a charm: it has no metadata.yaml", folder.display()))?;
+        let metadata: Metadata = read_yaml(&folder.join("metadata.yaml"))?.with_context(|| {
+            format!(
+                "{} is not a charm: it has no metadata.yaml",
+                folder.display()
+            )
+        })?;
         let config: ConfigFile = read_yaml(&folder.join("config.yaml"))?.unwrap_or_default();
-        let actions: BTreeMap<String, Option<ActionForm>> = read_yaml(&folder.join("actions.yaml"))?.unwrap_or_default();
+        let actions: BTreeMap<String, Option<ActionForm>> =
+            read_yaml(&folder.join("actions.yaml"))?.unwrap_or_default();
         let mut endpoints = BTreeMap::new();
-        for (role, forms) in [(Role::Peer, metadata.peers), (Role::Requirer, metadata.requires), (Role::Provider, metadata.provides)] {
-            endpoints.extend(forms.into_iter().map(|(name, form)| (name, endpoint(role, form))));
+        for (role, forms) in [
+            (Role::Peer, metadata.peers),
+            (Role::Requirer, metadata.requires),
+            (Role::Provider, metadata.provides),
+        ] {
+            endpoints.extend(
+                forms
+                    .into_iter()
+                    .map(|(name, form)| (name, endpoint(role, form))),
+            );
         }
-        if !metadata.containers.is_empty() && !folder.join("manifest.yaml").exists() && !metadata.resources.values().any(|resource| resource.kind == "oci-image") {
-            bail!("charm {:?} has containers but no resource of type oci-image", metadata.name);
+        if !metadata.containers.is_empty()
+            && !folder.join("manifest.yaml").exists()
+            && !metadata
+                .resources
+                .values()
+                .any(|resource| resource.kind == "oci-image")
+        {
+            bail!(
+                "charm {:?} has containers but no resource of type oci-image",
+                metadata.name
+            );
         }
         for (name, option) in &config.options {
             option.check_type(name)?;
         }
         Ok(Self {
             name: metadata.name,
-            containers: metadata.containers.into_iter().map(|(name, form)| container(name, form.unwrap_or_default())).collect(),
+            containers: metadata
+                .containers
+                .into_iter()
+                .map(|(name, form)| container(name, form.unwrap_or_default()))
+                .collect(),
             resources: metadata.resources,
             storage: metadata.storage,
             endpoints,
             options: config.options,
-            actions: actions.into_iter().map(|(name, form)| (name, action(form.unwrap_or_default()))).collect(),
+            actions: actions
+                .into_iter()
+                .map(|(name, form)| (name, action(form.unwrap_or_default())))
+                .collect(),
         })
     }
 }
 
 fn endpoint(role: Role, form: RelationForm) -> EndpointMetadata {
     match form {
-        RelationForm::Interface(interface) => EndpointMetadata { role, interface, limit: None },
-        RelationForm::Full { interface, limit } => EndpointMetadata { role, interface, limit },
+        RelationForm::Interface(interface) => EndpointMetadata {
+            role,
+            interface,
+            limit: None,
+        },
+        RelationForm::Full { interface, limit } => EndpointMetadata {
+            role,
+            interface,
+            limit,
+        },
     }
 }
 
 fn container(name: String, form: ContainerForm) -> ContainerMetadata {
-    ContainerMetadata { name, resource: form.resource, mounts: form.mounts.into_iter().map(|mount| (mount.storage, mount.location)).collect() }
+    ContainerMetadata {
+        name,
+        resource: form.resource,
+        mounts: form
+            .mounts
+            .into_iter()
+            .map(|mount| (mount.storage, mount.location))
+            .collect(),
+    }
 }
 
 fn action(form: ActionForm) -> ActionSchema {
-    ActionSchema { description: form.description, params: form.params, required: form.required, additional: form.additional }
+    ActionSchema {
+        params: form.params,
+        required: form.required,
+        additional: form.additional,
+    }
 }
 
 fn read_yaml<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<T>> {
@@ -184,5 +234,7 @@ fn read_yaml<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<T>> {
     if text.trim().is_empty() {
         return Ok(None);
     }
-    serde_norway::from_str(&text).map(Some).with_context(|| format!("cannot parse {}", path.display()))
+    serde_norway::from_str(&text)
+        .map(Some)
+        .with_context(|| format!("cannot parse {}", path.display()))
 }

@@ -13,7 +13,10 @@ fn random<const N: usize>() -> [u8; N] {
 }
 
 pub(crate) fn hex<const N: usize>() -> String {
-    random::<N>().iter().map(|byte| format!("{byte:02x}")).collect()
+    random::<N>()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// A random (version 4) uuid.
@@ -22,18 +25,34 @@ pub(crate) fn uuid() -> String {
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    format!(
+        "{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    )
 }
 
 /// A secret's id: 96 bits in base 32, so that the last digit is 0 or g.
 pub(crate) fn secret() -> String {
-    let mut id: String = random::<SECRET_ID_LENGTH>().iter().map(|byte| char::from(SECRET_DIGITS[usize::from(byte % 32)])).collect();
-    let last = if id.ends_with(|digit: char| digit < 'g') { '0' } else { 'g' };
+    let mut id: String = random::<SECRET_ID_LENGTH>()
+        .iter()
+        .map(|byte| char::from(SECRET_DIGITS[usize::from(byte % 32)]))
+        .collect();
+    let last = if id.ends_with(|digit: char| digit < 'g') {
+        '0'
+    } else {
+        'g'
+    };
     id.pop();
     id.push(last);
     id
 }
 
 pub(crate) fn is_secret(id: &str) -> bool {
-    id.len() == SECRET_ID_LENGTH && id.bytes().all(|byte| SECRET_DIGITS.contains(&byte)) && id.ends_with(['0', 'g'])
+    id.len() == SECRET_ID_LENGTH
+        && id.bytes().all(|byte| SECRET_DIGITS.contains(&byte))
+        && id.ends_with(['0', 'g'])
 }

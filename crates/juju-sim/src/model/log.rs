@@ -20,7 +20,10 @@ impl LogLine {
     /// As `juju debug-log` writes a line.
     pub(crate) fn text(&self) -> String {
         let time = self.time.strftime("%H:%M:%S");
-        format!("{}: {time} {} {} {}", self.unit, self.level, self.module, self.text)
+        format!(
+            "{}: {time} {} {} {}",
+            self.unit, self.level, self.module, self.text
+        )
     }
 }
 

@@ -12,7 +12,10 @@ pub(crate) struct UnitName {
 
 impl UnitName {
     pub(crate) fn new(application: &str, number: u32) -> Self {
-        Self { application: application.to_owned(), number }
+        Self {
+            application: application.to_owned(),
+            number,
+        }
     }
 
     /// `unit-<application>-<number>`, as folders and tags have it.
@@ -43,7 +46,9 @@ pub(crate) fn is_application_name(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_lowercase())
         && text.split('-').all(|word| {
             !word.is_empty()
-                && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+                && word
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
                 && word.bytes().any(|byte| byte.is_ascii_lowercase())
         })
 }

@@ -56,24 +56,39 @@ impl Relation {
     }
 
     pub(crate) fn endpoint_of(&self, application: &str) -> Option<&Endpoint> {
-        self.endpoints.iter().find(|endpoint| endpoint.application == application)
+        self.endpoints
+            .iter()
+            .find(|endpoint| endpoint.application == application)
     }
 
     /// The application on the other side; in a peer relation one's own.
     pub(crate) fn counterpart<'a>(&'a self, application: &'a str) -> &'a str {
-        self.endpoints.iter().map(|endpoint| endpoint.application.as_str()).find(|name| *name != application).unwrap_or(application)
+        self.endpoints
+            .iter()
+            .map(|endpoint| endpoint.application.as_str())
+            .find(|name| *name != application)
+            .unwrap_or(application)
     }
 
     /// `requirer:endpoint provider:endpoint`, or the peer's alone.
     pub(crate) fn key(&self) -> String {
-        let ends: Vec<_> = self.endpoints.iter().map(|endpoint| format!("{}:{}", endpoint.application, endpoint.name)).collect();
+        let ends: Vec<_> = self
+            .endpoints
+            .iter()
+            .map(|endpoint| format!("{}:{}", endpoint.application, endpoint.name))
+            .collect();
         ends.join(" ")
     }
 
     /// The units whose coming and going `unit` is told of.
-    pub(crate) fn remote_members<'a>(&'a self, unit: &'a UnitName) -> impl Iterator<Item = &'a UnitName> + 'a {
+    pub(crate) fn remote_members<'a>(
+        &'a self,
+        unit: &'a UnitName,
+    ) -> impl Iterator<Item = &'a UnitName> + 'a {
         let counterpart = self.counterpart(&unit.application);
-        self.members.iter().filter(move |member| member.application == counterpart && *member != unit)
+        self.members
+            .iter()
+            .filter(move |member| member.application == counterpart && *member != unit)
     }
 
     pub(crate) fn forget_unit(&mut self, unit: &UnitName) {
@@ -81,7 +96,9 @@ impl Relation {
     }
 
     pub(crate) fn application_version(&self, application: &str) -> u64 {
-        self.application_data.get(application).map_or(0, |bag| bag.version)
+        self.application_data
+            .get(application)
+            .map_or(0, |bag| bag.version)
     }
 
     pub(crate) fn unit_version(&self, unit: &UnitName) -> u64 {
@@ -92,18 +109,33 @@ impl Relation {
 impl Model {
     /// Adds the relation that a peer endpoint has from the application's deployment on.
     pub(super) fn add_peer_relation(&mut self, application: &str, endpoint: &str, interface: &str) {
-        let end = Endpoint { application: application.to_owned(), name: endpoint.to_owned(), role: Role::Peer };
+        let end = Endpoint {
+            application: application.to_owned(),
+            name: endpoint.to_owned(),
+            role: Role::Peer,
+        };
         self.insert_relation(vec![end], interface);
     }
 
     fn insert_relation(&mut self, endpoints: Vec<Endpoint>, interface: &str) -> u32 {
         let id = self.next_relation;
         self.next_relation += 1;
-        let application_data = endpoints.iter().map(|endpoint| (endpoint.application.clone(), Databag::default())).collect();
+        let application_data = endpoints
+            .iter()
+            .map(|endpoint| (endpoint.application.clone(), Databag::default()))
+            .collect();
         let interface = interface.to_owned();
         self.relations.insert(
             id,
-            Relation { id, interface, endpoints, application_data, unit_data: BTreeMap::new(), members: BTreeSet::new(), dying: false },
+            Relation {
+                id,
+                interface,
+                endpoints,
+                application_data,
+                unit_data: BTreeMap::new(),
+                members: BTreeSet::new(),
+                dying: false,
+            },
         );
         id
     }
@@ -113,13 +145,36 @@ impl Model {
         let pairs = self.matching_endpoints(one, other)?;
         let [(first, second, interface)] = pairs.as_slice() else {
             if pairs.is_empty() {
-                bail!("no relations found between {one:?} and {other:?}: no endpoints of one interface, one providing and one requiring it");
+                bail!(
+                    "no relations found between {one:?} and {other:?}: no endpoints of one interface, one providing and one requiring it"
+                );
             }
-            let found: Vec<_> = pairs.iter().map(|(a, b, _)| format!("\"{}:{} {}:{}\"", a.application, a.name, b.application, b.name)).collect();
-            bail!("ambiguous relation: \"{one} {other}\" could refer to {}", found.join("; "));
+            let found: Vec<_> = pairs
+                .iter()
+                .map(|(a, b, _)| {
+                    format!(
+                        "\"{}:{} {}:{}\"",
+                        a.application, a.name, b.application, b.name
+                    )
+                })
+                .collect();
+            bail!(
+                "ambiguous relation: \"{one} {other}\" could refer to {}",
+                found.join("; ")
+            );
         };
-        if self.relations.values().any(|relation| !relation.dying && relation.endpoints.contains(first) && relation.endpoints.contains(second)) {
-            bail!("cannot add relation \"{}:{} {}:{}\": relation already exists", first.application, first.name, second.application, second.name);
+        if self.relations.values().any(|relation| {
+            !relation.dying
+                && relation.endpoints.contains(first)
+                && relation.endpoints.contains(second)
+        }) {
+            bail!(
+                "cannot add relation \"{}:{} {}:{}\": relation already exists",
+                first.application,
+                first.name,
+                second.application,
+                second.name
+            );
         }
         self.check_limit(first)?;
         self.check_limit(second)?;
@@ -130,15 +185,32 @@ impl Model {
     }
 
     fn check_limit(&self, endpoint: &Endpoint) -> Result<()> {
-        let limit = self.applications.get(&endpoint.application).and_then(|application| application.endpoints.get(&endpoint.name)).and_then(|end| end.limit);
-        let used = self.relations.values().filter(|relation| !relation.dying && relation.endpoints.contains(endpoint)).count();
+        let limit = self
+            .applications
+            .get(&endpoint.application)
+            .and_then(|application| application.endpoints.get(&endpoint.name))
+            .and_then(|end| end.limit);
+        let used = self
+            .relations
+            .values()
+            .filter(|relation| !relation.dying && relation.endpoints.contains(endpoint))
+            .count();
         if limit.is_some_and(|limit| used >= limit) {
-            bail!("establishing a new relation for {}:{} would exceed its maximum relation limit of {}", endpoint.application, endpoint.name, used);
+            bail!(
+                "establishing a new relation for {}:{} would exceed its maximum relation limit of {}",
+                endpoint.application,
+                endpoint.name,
+                used
+            );
         }
         Ok(())
     }
 
-    fn matching_endpoints(&self, one: &str, other: &str) -> Result<Vec<(Endpoint, Endpoint, String)>> {
+    fn matching_endpoints(
+        &self,
+        one: &str,
+        other: &str,
+    ) -> Result<Vec<(Endpoint, Endpoint, String)>> {
         let (left, right) = (self.candidates(one)?, self.candidates(other)?);
         let mut pairs = Vec::new();
         for (a, a_interface) in &left {
@@ -147,8 +219,12 @@ impl Model {
                     continue;
                 }
                 match (a.role, b.role) {
-                    (Role::Requirer, Role::Provider) => pairs.push((a.clone(), b.clone(), a_interface.clone())),
-                    (Role::Provider, Role::Requirer) => pairs.push((b.clone(), a.clone(), a_interface.clone())),
+                    (Role::Requirer, Role::Provider) => {
+                        pairs.push((a.clone(), b.clone(), a_interface.clone()))
+                    }
+                    (Role::Provider, Role::Requirer) => {
+                        pairs.push((b.clone(), a.clone(), a_interface.clone()))
+                    }
                     _ => {}
                 }
             }
@@ -157,7 +233,9 @@ impl Model {
     }
 
     fn candidates(&self, named: &str) -> Result<Vec<(Endpoint, String)>> {
-        let (name, wanted) = named.split_once(':').map_or((named, None), |(name, endpoint)| (name, Some(endpoint)));
+        let (name, wanted) = named
+            .split_once(':')
+            .map_or((named, None), |(name, endpoint)| (name, Some(endpoint)));
         let application = self.application(name)?;
         if application.dying {
             bail!("application {name:?} is not alive");
@@ -169,7 +247,16 @@ impl Model {
             .endpoints
             .iter()
             .filter(|(endpoint, _)| wanted.is_none_or(|wanted| wanted == *endpoint))
-            .map(|(endpoint, end)| (Endpoint { application: name.to_owned(), name: endpoint.clone(), role: end.role }, end.interface.clone()))
+            .map(|(endpoint, end)| {
+                (
+                    Endpoint {
+                        application: name.to_owned(),
+                        name: endpoint.clone(),
+                        role: end.role,
+                    },
+                    end.interface.clone(),
+                )
+            })
             .collect())
     }
 
@@ -177,7 +264,10 @@ impl Model {
     pub(crate) fn remove_relation(&mut self, one: &str, other: &str) -> Result<()> {
         let pairs = self.matching_endpoints(one, other)?;
         let found = self.relations.values_mut().find(|relation| {
-            !relation.dying && pairs.iter().any(|(a, b, _)| relation.endpoints.contains(a) && relation.endpoints.contains(b))
+            !relation.dying
+                && pairs.iter().any(|(a, b, _)| {
+                    relation.endpoints.contains(a) && relation.endpoints.contains(b)
+                })
         });
         match found {
             Some(relation) => relation.dying = true,

@@ -40,7 +40,12 @@ pub(crate) struct Secret {
 
 impl std::fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Secret").field("id", &self.id).field("owner", &self.owner).field("revision", &self.latest()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Secret")
+            .field("id", &self.id)
+            .field("owner", &self.owner)
+            .field("revision", &self.latest())
+            .finish_non_exhaustive()
     }
 }
 
@@ -66,7 +71,11 @@ impl Secret {
     }
 
     pub(crate) fn latest(&self) -> u32 {
-        self.revisions.keys().next_back().copied().unwrap_or_default()
+        self.revisions
+            .keys()
+            .next_back()
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Owned by the unit, or by its application.
@@ -79,7 +88,9 @@ impl Secret {
     }
 
     pub(crate) fn may_be_read_by(&self, unit: &UnitName) -> bool {
-        self.is_owned_by(unit) || self.grants.contains_key(&unit.application) || self.grants.contains_key(&unit.to_string())
+        self.is_owned_by(unit)
+            || self.grants.contains_key(&unit.application)
+            || self.grants.contains_key(&unit.to_string())
     }
 
     /// A new revision, unless the content is what it was.
@@ -91,7 +102,11 @@ impl Secret {
 
     pub(crate) fn merge(&mut self, attributes: &Attributes) {
         let own = &mut self.attributes;
-        for (own, said) in [(&mut own.label, &attributes.label), (&mut own.description, &attributes.description), (&mut own.rotate, &attributes.rotate)] {
+        for (own, said) in [
+            (&mut own.label, &attributes.label),
+            (&mut own.description, &attributes.description),
+            (&mut own.rotate, &attributes.rotate),
+        ] {
             if said.is_some() {
                 own.clone_from(said);
             }
@@ -104,7 +119,13 @@ impl Secret {
     /// Revisions that no one tracks, other than the newest.
     pub(crate) fn obsolete(&self) -> impl Iterator<Item = u32> + '_ {
         let latest = self.latest();
-        self.revisions.keys().copied().filter(move |revision| *revision != latest && !self.consumers.values().any(|consumer| consumer.tracked == *revision))
+        self.revisions.keys().copied().filter(move |revision| {
+            *revision != latest
+                && !self
+                    .consumers
+                    .values()
+                    .any(|consumer| consumer.tracked == *revision)
+        })
     }
 }
 
@@ -123,7 +144,11 @@ pub(crate) fn is_key(text: &str) -> bool {
     let mut bare = 0;
     let mut previous = b'-';
     for (index, byte) in text.bytes().enumerate() {
-        let fits = if index == 0 { byte.is_ascii_lowercase() } else { byte.is_ascii_lowercase() || byte.is_ascii_digit() || (byte == b'-' && previous != b'-') };
+        let fits = if index == 0 {
+            byte.is_ascii_lowercase()
+        } else {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || (byte == b'-' && previous != b'-')
+        };
         if !fits {
             return false;
         }
@@ -137,21 +162,39 @@ impl Model {
     /// An operator's secret, by id, URI or name.
     pub(crate) fn user_secret(&mut self, named: &str) -> Result<&mut Secret> {
         let id = parse_uri(named);
-        let found = self.secrets.values_mut().find(|secret| secret.owner == Owner::Model && (Some(&secret.id) == id.as_ref() || secret.attributes.label.as_deref() == Some(named)));
+        let found = self.secrets.values_mut().find(|secret| {
+            secret.owner == Owner::Model
+                && (Some(&secret.id) == id.as_ref()
+                    || secret.attributes.label.as_deref() == Some(named))
+        });
         match found {
             Some(secret) => Ok(secret),
             None => bail!("secret {named:?} not found"),
         }
     }
 
-    pub(crate) fn add_user_secret(&mut self, name: &str, content: Content, info: Option<String>) -> Result<String> {
-        if self.secrets.values().any(|secret| secret.owner == Owner::Model && secret.attributes.label.as_deref() == Some(name)) {
+    pub(crate) fn add_user_secret(
+        &mut self,
+        name: &str,
+        content: Content,
+        info: Option<String>,
+    ) -> Result<String> {
+        if self.secrets.values().any(|secret| {
+            secret.owner == Owner::Model && secret.attributes.label.as_deref() == Some(name)
+        }) {
             bail!("secret with name {name:?} already exists");
         }
         check_content(&content)?;
-        let attributes = Attributes { label: Some(name.to_owned()), description: info, ..Attributes::default() };
+        let attributes = Attributes {
+            label: Some(name.to_owned()),
+            description: info,
+            ..Attributes::default()
+        };
         let id = id::secret();
-        self.secrets.insert(id.clone(), Secret::new(id.clone(), Owner::Model, attributes, content));
+        self.secrets.insert(
+            id.clone(),
+            Secret::new(id.clone(), Owner::Model, attributes, content),
+        );
         Ok(format!("secret:{id}"))
     }
 }

@@ -12,7 +12,12 @@ pub(crate) struct Status {
 
 impl Status {
     pub(crate) fn new(name: &str, message: &str) -> Self {
-        Self { name: name.to_owned(), message: message.to_owned(), data: serde_json::Map::new(), since: Timestamp::now() }
+        Self {
+            name: name.to_owned(),
+            message: message.to_owned(),
+            data: serde_json::Map::new(),
+            since: Timestamp::now(),
+        }
     }
 
     /// Juju's order of what matters most when an application's status is that of its units.

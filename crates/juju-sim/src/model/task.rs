@@ -46,7 +46,12 @@ pub(crate) struct Task {
 }
 
 impl Task {
-    pub(crate) fn finish(&mut self, status: TaskStatus, message: String, results: Map<String, Value>) {
+    pub(crate) fn finish(
+        &mut self,
+        status: TaskStatus,
+        message: String,
+        results: Map<String, Value>,
+    ) {
         self.status = status;
         self.message = message;
         self.results = results;

@@ -56,9 +56,19 @@ pub(crate) enum Churn {
 /// One of the things that Pebble tells a unit's agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PebbleEvent {
-    Ready { container: String },
-    Notice { container: String, id: String, key: String },
-    Check { container: String, check: String, failed: bool },
+    Ready {
+        container: String,
+    },
+    Notice {
+        container: String,
+        id: String,
+        key: String,
+    },
+    Check {
+        container: String,
+        check: String,
+        failed: bool,
+    },
 }
 
 #[derive(Debug, Clone, Default)]
@@ -113,7 +123,10 @@ impl Unit {
             charm_state: BTreeMap::new(),
             ports: BTreeSet::new(),
             dying: false,
-            agent: AgentState { charm_version: 1, ..AgentState::default() },
+            agent: AgentState {
+                charm_version: 1,
+                ..AgentState::default()
+            },
         }
     }
 

@@ -4,7 +4,9 @@ use super::{Node, general_number};
 
 const INDENT: usize = 2;
 /// Words that a YAML 1.1 reader takes for a boolean or null.
-const RESERVED: [&str; 12] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "<<", "="];
+const RESERVED: [&str; 12] = [
+    "y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "<<", "=",
+];
 
 pub(super) fn write(out: &mut String, node: &Node) {
     block(out, node, 0);
@@ -116,10 +118,7 @@ fn unprintable(character: char) -> bool {
 
 fn reads_as_something_else(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    text.is_empty()
-        || RESERVED.contains(&lower.as_str())
-        || is_number(&lower)
-        || is_date(text)
+    text.is_empty() || RESERVED.contains(&lower.as_str()) || is_number(&lower) || is_date(text)
 }
 
 fn is_number(text: &str) -> bool {
@@ -136,22 +135,36 @@ fn is_number(text: &str) -> bool {
             return u64::from_str_radix(digits, radix).is_ok();
         }
     }
-    let sexagesimal = plain.split(':').count() > 1 && plain.split(':').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    let sexagesimal = plain.split(':').count() > 1
+        && plain
+            .split(':')
+            .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
     plain.parse::<f64>().is_ok() || sexagesimal
 }
 
 fn is_date(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.len() >= 10
-        && bytes[..10].iter().enumerate().all(|(index, byte)| if index == 4 || index == 7 { *byte == b'-' } else { byte.is_ascii_digit() })
-        && bytes.get(10).is_none_or(|byte| matches!(byte, b'T' | b't' | b' '))
+        && bytes[..10].iter().enumerate().all(|(index, byte)| {
+            if index == 4 || index == 7 {
+                *byte == b'-'
+            } else {
+                byte.is_ascii_digit()
+            }
+        })
+        && bytes
+            .get(10)
+            .is_none_or(|byte| matches!(byte, b'T' | b't' | b' '))
 }
 
 fn needs_quotes(text: &str) -> bool {
-    text.starts_with([' ', '[', ']', '{', '}', ',', '#', '&', '*', '!', '|', '>', '\'', '"', '%', '@', '`'])
-        || text.ends_with([' ', ':'])
+    text.starts_with([
+        ' ', '[', ']', '{', '}', ',', '#', '&', '*', '!', '|', '>', '\'', '"', '%', '@', '`',
+    ]) || text.ends_with([' ', ':'])
         || matches!(text, "-" | "?" | ":" | "---" | "...")
-        || ["- ", "? ", ": "].iter().any(|start| text.starts_with(start))
+        || ["- ", "? ", ": "]
+            .iter()
+            .any(|start| text.starts_with(start))
         || text.contains(": ")
         || text.contains(" #")
 }
@@ -165,7 +178,9 @@ fn double_quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            control if unprintable(control) => out.push_str(&format!("\\x{:02X}", u32::from(control))),
+            control if unprintable(control) => {
+                out.push_str(&format!("\\x{:02X}", u32::from(control)))
+            }
             other => out.push(other),
         }
     }
