@@ -65,38 +65,6 @@ fn actions_take_only_parameters_they_describe() {
 }
 
 #[test]
-fn every_option_and_action_is_known_to_the_code() {
-    let mut code = String::new();
-    let mut waiting = vec![root().join("src")];
-    while let Some(folder) = waiting.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                waiting.push(path);
-            } else if path.extension().is_some_and(|kind| kind == "rs") {
-                code += &fs::read_to_string(path).unwrap();
-            }
-        }
-    }
-    let options = map(&yaml("config.yaml")["options"]);
-    for name in options.keys() {
-        assert!(
-            code.contains(name.as_str()),
-            "nothing reads the option {name}"
-        );
-    }
-    for (name, action) in map(&yaml("actions.yaml")) {
-        let quoted = format!("\"{name}\"");
-        assert!(code.contains(&quoted), "there is no route for {name}");
-        for parameter in action.get("params").map(map).unwrap_or_default().keys() {
-            let field = parameter.replace('-', "_");
-            let known = code.contains(parameter.as_str()) || code.contains(&field);
-            assert!(known, "nothing reads {parameter} of {name}");
-        }
-    }
-}
-
-#[test]
 fn metadata_config_and_actions_are_read_by_ops_too() {
     let program = "import ops, sys
 meta = ops.CharmMeta.from_yaml(open('metadata.yaml').read(), open('actions.yaml').read())
