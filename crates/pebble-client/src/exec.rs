@@ -35,7 +35,7 @@ pub enum Stdin {
     /// Nothing: it is at its end from the beginning.
     #[default]
     Null,
-    /// These bytes, then the end. They are overwritten in memory once they are no longer needed.
+    /// These bytes, then the end. They are overwritten in memory when they have been sent.
     Bytes(Vec<u8>),
     /// What is written to [`Process::stdin`], until that is dropped or shut down.
     Piped,
@@ -51,6 +51,23 @@ impl fmt::Debug for Stdin {
     }
 }
 
+/// As [`Stdin`], in memory that is overwritten also when the command is never run.
+pub(crate) enum Input {
+    Null,
+    Bytes(Zeroizing<Vec<u8>>),
+    Piped,
+}
+
+impl From<Stdin> for Input {
+    fn from(stdin: Stdin) -> Self {
+        match stdin {
+            Stdin::Null => Self::Null,
+            Stdin::Bytes(bytes) => Self::Bytes(Zeroizing::new(bytes)),
+            Stdin::Piped => Self::Piped,
+        }
+    }
+}
+
 /// A command to run in the workload; made by [`Client::exec`].
 ///
 /// Environment and standard input may hold secrets: neither shows in `Debug`, in an error or in the daemon's log.
@@ -61,7 +78,7 @@ pub struct ExecBuilder {
     payload: Payload,
     timeout: Option<Duration>,
     stdio_grace: Duration,
-    stdin: Stdin,
+    input: Input,
     output_limit_bytes: Option<usize>,
 }
 
@@ -129,7 +146,7 @@ impl Client {
             },
             timeout: None,
             stdio_grace: DEFAULT_STDIO_GRACE,
-            stdin: Stdin::Null,
+            input: Input::Null,
             output_limit_bytes: None,
         }
     }
@@ -193,7 +210,7 @@ impl ExecBuilder {
 
     /// Sets what the command reads; nothing at first.
     pub fn stdin(mut self, stdin: Stdin) -> Self {
-        self.stdin = stdin;
+        self.input = stdin.into();
         self
     }
 
@@ -261,7 +278,7 @@ impl ExecBuilder {
             timeout: self.timeout,
             stdio_grace: self.stdio_grace,
         };
-        Process::connect(start, self.stdin).await
+        Process::connect(start, self.input).await
     }
 
     fn program(&self) -> String {
@@ -277,7 +294,6 @@ impl fmt::Debug for ExecBuilder {
         f.debug_struct("ExecBuilder")
             .field("program", &self.program())
             .field("environment", &self.payload.environment.keys())
-            .field("stdin", &self.stdin)
             .finish_non_exhaustive()
     }
 }

@@ -34,7 +34,7 @@ open_enum! {
     }
 }
 
-/// One file or directory.
+/// One file or directory. A name that is not UTF-8 comes with replacement characters, and cannot be asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

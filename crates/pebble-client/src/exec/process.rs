@@ -12,13 +12,12 @@ use tokio::time::{Instant, sleep};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use zeroize::Zeroizing;
 
 use crate::Client;
 use crate::changes::{Change, ChangeId, ChangeStatus};
 use crate::client::Operation;
 use crate::error::{Error, ErrorKind, Failure};
-use crate::exec::Stdin;
+use crate::exec::Input;
 use crate::exec::channel::{Channel, Output, Progress};
 use crate::exec::exit_status::ExitStatus;
 use crate::exec::streams::{ProcessStderr, ProcessStdin, ProcessStdout};
@@ -26,6 +25,9 @@ use crate::exec::websocket::{self, Socket};
 
 /// How much longer than the command's timeout the daemon may take to say that it passed.
 const TIMEOUT_GRACE: Duration = Duration::from_secs(5);
+
+/// Without some pause a grace of zero would look again and again, not later.
+const SHORTEST_GRACE: Duration = Duration::from_millis(10);
 
 /// A command that was started by [`ExecBuilder::spawn`](crate::ExecBuilder::spawn).
 ///
@@ -110,7 +112,7 @@ impl Start {
 }
 
 impl Process {
-    pub(crate) async fn connect(start: Start, input: Stdin) -> Result<Self, Failure> {
+    pub(crate) async fn connect(start: Start, input: Input) -> Result<Self, Failure> {
         let (answered, started) = (Timestamp::now(), Instant::now());
         let (control, stdio, stderr) = match start.open().await {
             Ok(sockets) => sockets,
@@ -122,13 +124,12 @@ impl Process {
                 _ => return Err(failure),
             },
         };
-        let piped = matches!(input, Stdin::Piped);
+        let piped = matches!(input, Input::Piped);
         let stdio = Arc::new(match input {
-            Stdin::Null => Channel::with_bytes(stdio, Bytes::new()),
-            Stdin::Bytes(bytes) => {
-                Channel::with_bytes(stdio, Bytes::from_owner(Zeroizing::new(bytes)))
-            }
-            Stdin::Piped => Channel::with_writer(stdio),
+            Input::Null => Channel::with_bytes(stdio, Bytes::new()),
+            Input::Bytes(bytes) => Channel::with_bytes(stdio, Bytes::from_owner(bytes)),
+
+            Input::Piped => Channel::with_writer(stdio),
         });
         let split = stderr.map(|stderr| Arc::new(Channel::without_input(stderr)));
         Ok(Self {
@@ -269,7 +270,7 @@ impl Process {
         self.control = None;
         let mut before = self.progress();
         loop {
-            sleep(self.start.stdio_grace).await;
+            sleep(self.start.stdio_grace.max(SHORTEST_GRACE)).await;
             let now = self.progress();
             let mut open = now
                 .iter()

@@ -103,6 +103,25 @@ async fn answer_with(answer: &'static [u8]) -> ErrorKind {
 }
 
 #[tokio::test]
+async fn early_answer_to_a_large_push_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("pebble.socket");
+    let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+    let client = Client::new(&socket);
+    let content = tokio::io::repeat(7).take(64 << 20);
+    let (result, ()) = tokio::join!(client.push(WriteFile::new("/x"), content), async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_exact(&mut [0; 5000]).await.unwrap();
+        let answer = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 83\r\nConnection: close\r\n\r\n\
+            {\"type\":\"error\",\"result\":{\"message\":\"access denied\",\"kind\":\"login-required\"},\"x\":1}";
+        stream.write_all(answer).await.unwrap();
+    });
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error:?}");
+    assert_eq!(error.daemon_message(), Some("access denied"));
+}
+
+#[tokio::test]
 async fn answers_that_are_not_pebbles_are_protocol_errors_or_a_lost_connection() {
     for (answer, expected) in [
         (

@@ -12,6 +12,8 @@ const START_DEADLINE: Duration = Duration::from_secs(30);
 /// Runs until it is dropped.
 pub(crate) struct Daemon {
     child: Child,
+    /// What a daemon that was killed had started.
+    orphans: Vec<u32>,
     pebble_dir: PathBuf,
     /// For the test's own files.
     pub(crate) dir: TempDir,
@@ -28,6 +30,7 @@ impl Daemon {
         let child = run(&pebble_dir);
         let daemon = Self {
             child,
+            orphans: Vec::new(),
             pebble_dir,
             dir,
             client,
@@ -49,6 +52,7 @@ impl Daemon {
 
     /// Ends the daemon as the kernel would, without a chance to say anything.
     pub(crate) fn kill(&mut self) {
+        self.orphans.extend(descendants(self.child.id()));
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -64,6 +68,11 @@ impl Daemon {
         send_signal("TERM", &self.child.id().to_string());
     }
 
+    /// Makes the daemon stand still with all its connections open.
+    pub(crate) fn freeze(&self) {
+        send_signal("STOP", &self.child.id().to_string());
+    }
+
     /// Returns the path of a file in the test's own directory.
     pub(crate) fn path(&self, name: &str) -> String {
         self.dir.path().join(name).to_str().unwrap().to_owned()
@@ -72,9 +81,32 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
+        self.orphans.extend(descendants(self.child.id()));
         let _ = self.child.kill();
         let _ = self.child.wait();
+        for process_id in &self.orphans {
+            send_signal("KILL", &process_id.to_string());
+        }
     }
+}
+
+fn descendants(process_id: u32) -> Vec<u32> {
+    let mut found = Vec::new();
+    for thread in std::fs::read_dir(format!("/proc/{process_id}/task"))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let children = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        for child in children
+            .split_whitespace()
+            .filter_map(|child| child.parse().ok())
+        {
+            found.extend(descendants(child));
+            found.push(child);
+        }
+    }
+    found
 }
 
 /// Sends a signal to one process; that it is gone already is no error.
@@ -93,7 +125,15 @@ pub(crate) fn send_signal(name: &str, process_id: &str) {
 #[expect(clippy::disallowed_methods, reason = "the daemon under test")]
 fn run(pebble_dir: &Path) -> Child {
     let pebble = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/bin/pebble");
-    Command::new(&pebble)
+    assert!(
+        pebble.exists(),
+        "there is no {}: run scripts/set-up",
+        pebble.display()
+    );
+    // The daemon ends with the test, also when the test is killed.
+    Command::new("setpriv")
+        .args(["--pdeathsig", "KILL"])
+        .arg(&pebble)
         .args(["run", "--hold"])
         .env("PEBBLE", pebble_dir)
         .env("PEBBLE_PERSIST", "never")
@@ -102,12 +142,7 @@ fn run(pebble_dir: &Path) -> Child {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap_or_else(|error| {
-            panic!(
-                "cannot start {}: {error}; run scripts/set-up",
-                pebble.display()
-            )
-        })
+        .unwrap()
 }
 
 /// Waits until `done` says so, at most ten seconds.

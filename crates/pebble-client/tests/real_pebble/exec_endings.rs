@@ -308,6 +308,22 @@ async fn stopped_daemon_is_no_success() {
 }
 
 #[tokio::test]
+async fn daemon_that_hangs_does_not_outlast_the_timeout() {
+    let daemon = Daemon::start().await;
+    let exec = daemon
+        .client
+        .exec(["sleep", "1000"])
+        .timeout(Duration::from_millis(500));
+    let mut process = exec.spawn().await.unwrap();
+    daemon.freeze();
+    let status = tokio::time::timeout(PROMPT, process.wait())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(status, ExitStatus::TimedOut);
+}
+
+#[tokio::test]
 async fn exec_without_a_daemon_is_not_connectable() {
     let mut daemon = Daemon::start().await;
     daemon.kill();

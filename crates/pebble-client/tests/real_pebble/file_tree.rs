@@ -62,6 +62,15 @@ async fn listing_tells_all_there_is_to_know() {
 }
 
 #[tokio::test]
+async fn name_that_is_not_utf_8_is_listed_with_replacements() {
+    let daemon = Daemon::start().await;
+    let name = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"a\xffb");
+    std::fs::create_dir(daemon.path("tree")).unwrap();
+    std::fs::write(daemon.dir.path().join("tree").join(name), "").unwrap();
+    assert_eq!(names(&daemon, ListOptions::default()).await, ["a\u{fffd}b"]);
+}
+
+#[tokio::test]
 async fn pattern_and_itself_narrow_the_list() {
     let daemon = Daemon::start().await;
     std::fs::create_dir(daemon.path("tree")).unwrap();

@@ -1,9 +1,5 @@
 //! The client against a real Pebble, one daemon a test.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod checks;
 mod connection;
