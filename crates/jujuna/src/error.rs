@@ -172,6 +172,7 @@ const KINDS: &[(&str, ErrorKind)] = &[
     ("not supported", ErrorKind::Unsupported),
     ("not implemented", ErrorKind::Unsupported),
     ("not valid", ErrorKind::Usage),
+    ("max allowed", ErrorKind::Usage),
     ("not found", ErrorKind::NotFound),
     ("no network config", ErrorKind::NotFound),
 ];

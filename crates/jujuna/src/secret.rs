@@ -41,7 +41,7 @@ impl Revision {
 pub enum SecretOwner<'a> {
     /// This unit's.
     Unit,
-    /// The application's: only the leader writes it and can find it by its label.
+    /// The application's: all its units read it, also by its label; only the leader writes it.
     Application(&'a Leader),
 }
 
@@ -124,8 +124,7 @@ impl Juju {
     ///
     /// # Errors
     ///
-    /// Returns [`ErrorKind::NotFound`] when this unit knows no such label. That is so, too, on a unit that is not the
-    /// leader, for a secret of the application.
+    /// Returns [`ErrorKind::NotFound`] when neither this unit nor its application knows such a label.
     pub fn secret_get_by_label(
         &self,
         label: &str,
@@ -293,7 +292,8 @@ impl Juju {
         let known = self.cache.borrow().owned_secrets.get(label).cloned();
         let latest = match known {
             Some(latest) => latest,
-            None => match self.secret_get_by_label(label, Revision::Peek) {
+            // Refresh, as the owner's own tracking keeps an old revision from being pruned.
+            None => match self.secret_get_by_label(label, Revision::Refresh) {
                 Ok(latest) => Some(latest),
                 Err(error) if error.is_not_found() => None,
                 Err(error) => return Err(error),

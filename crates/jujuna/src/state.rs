@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Error, HookCommand, Juju};
+use crate::{Error, ErrorKind, HookCommand, Juju};
+
+/// The size in bytes of the largest value that Juju takes; said by state-set itself.
+const MAX_VALUE_BYTES: usize = 65_536;
 
 impl Juju {
     /// Returns the unit's state. What this dispatch has buffered is included.
@@ -35,7 +38,7 @@ impl Juju {
         Ok(state)
     }
 
-    /// Buffers a value of the unit's state; an empty one is kept as such.
+    /// Buffers a value of the unit's state, of 64 KiB at most; an empty one is kept as such.
     pub fn state_set(&mut self, key: impl Into<String>, value: impl Into<String>) {
         self.writes.state.insert(key.into(), Some(value.into()));
     }
@@ -43,5 +46,21 @@ impl Juju {
     /// Buffers that a key is removed from the unit's state.
     pub fn state_delete(&mut self, key: impl Into<String>) {
         self.writes.state.insert(key.into(), None);
+    }
+}
+
+/// Refuses what Juju would refuse, before anything is written.
+pub(crate) fn check(writes: &BTreeMap<String, Option<String>>) -> Result<(), Error> {
+    let large = |value: &Option<String>| {
+        value
+            .as_ref()
+            .is_some_and(|value| value.len() > MAX_VALUE_BYTES)
+    };
+    match writes.iter().find(|(_, value)| large(value)) {
+        Some((key, _)) => {
+            let text = format!("cannot write {key:?} to the unit's state: it has more than 64 KiB");
+            Err(Error::new(ErrorKind::Usage, text))
+        }
+        None => Ok(()),
     }
 }

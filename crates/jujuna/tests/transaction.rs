@@ -309,6 +309,20 @@ fn changed_secret_gets_one_new_revision_and_keeps_its_id() {
 }
 
 #[test]
+fn every_unit_reads_the_applications_secret_by_label_but_only_the_leader_hears_about_it() {
+    let secret = Secret::owned(Owner::Application, ID, "identity", [("key-one", "1")]);
+    let fake = FakeJuju::new(State::new("hello/1").with_secret(secret));
+    let juju = juju(&fake);
+    assert!(juju.secret_get_by_label("identity", Revision::Peek).is_ok());
+    assert!(
+        juju.secret_info_get_by_label("identity")
+            .unwrap_err()
+            .is_not_found()
+    );
+    assert!(juju.secret_ids().unwrap().is_empty());
+}
+
+#[test]
 fn secret_value_is_in_no_argument_and_no_stdin() {
     let fake = FakeJuju::new(State::new("hello/0"));
     let mut juju = juju(&fake);
@@ -344,6 +358,19 @@ fn result_that_juju_would_refuse_stops_the_flush_before_its_first_write() {
     juju.action_set(map([("not_a_key", "x")]));
     assert_eq!(juju.flush().unwrap_err().kind(), ErrorKind::Usage);
     assert_eq!(fake.call_names(), [""; 0]);
+}
+
+#[test]
+fn state_value_that_juju_would_refuse_stops_the_flush_by_name() {
+    let fake = FakeJuju::new(model());
+    let mut juju = juju(&fake);
+    juju.relation_set_unit(&peers(), map([("k", "v")]));
+    juju.state_set("journal", "x".repeat(65_537));
+    let error = juju.flush().unwrap_err();
+    assert!(error.to_string().contains("\"journal\""), "{error}");
+    assert_eq!(fake.call_names(), [""; 0]);
+    juju.state_set("journal", "x".repeat(65_536));
+    juju.flush().unwrap();
 }
 
 #[test]

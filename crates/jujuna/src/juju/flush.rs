@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Juju, Writes};
 use crate::hook_tools::{HookCommand, document};
-use crate::{Error, action, relation};
+use crate::{Error, action, relation, state};
 
 impl Juju {
     /// Hands to Juju what was buffered and differs from what was read: secrets, relation data, state, ports, then action
@@ -22,6 +22,7 @@ impl Juju {
         let writes = std::mem::take(&mut self.writes);
         // Nothing is handed over if it is known that something cannot be.
         action::check_results(&writes.action_results)?;
+        state::check(&writes.state)?;
         for write in &writes.secrets {
             self.write_secret(write)?;
         }

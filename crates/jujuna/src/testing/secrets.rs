@@ -48,7 +48,7 @@ fn bare_id(uri: &str) -> Result<&str, HookOutput> {
     }
 }
 
-/// Finds the secret that the arguments mean: any by URI, by label what this unit manages or has labelled.
+/// Finds the secret that the arguments mean. Units find their application's by its label, leader or not.
 fn find(state: &State, arguments: &Arguments) -> Result<usize, HookOutput> {
     let position = |wanted: &dyn Fn(&Secret) -> bool| state.secrets.iter().position(wanted);
     match (arguments.word(0), arguments.option("--label")) {
@@ -57,11 +57,8 @@ fn find(state: &State, arguments: &Arguments) -> Result<usize, HookOutput> {
             position(&|secret| secret.id == id)
                 .ok_or_else(|| refused(&format!("secret {uri:?} not found")))
         }
-        (None, Some(label)) => {
-            let known = |secret: &Secret| secret.owner == Owner::Other || manages(state, secret);
-            position(&|secret| secret.label == label && known(secret))
-                .ok_or_else(|| refused(&format!("consumer label {label:?} not found")))
-        }
+        (None, Some(label)) => position(&|secret| secret.label == label)
+            .ok_or_else(|| refused(&format!("consumer label {label:?} not found"))),
         (None, None) => Err(usage("require either a secret URI or label")),
     }
 }

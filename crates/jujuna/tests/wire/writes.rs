@@ -56,10 +56,10 @@ fn databags_and_state_go_by_stdin() {
         r#"{"gone": "", "k": "a \"b\"\n\u00e9"}"#
     );
 
-    juju.state_set("k", "x".repeat(1 << 20));
+    juju.state_set("k", "x".repeat(65_536));
     juju.flush().unwrap();
     assert_eq!(wire.argv(), ["state-set", "--file", "-"]);
-    assert_eq!(wire.note("stdin").len(), (1 << 20) + r#"{"k": ""}"#.len());
+    assert_eq!(wire.note("stdin").len(), 65_536 + r#"{"k": ""}"#.len());
 }
 
 #[test]
