@@ -182,6 +182,15 @@ impl Running {
     }
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        // While bubblewrap sets up, the death of its outer process does not yet end the inner one.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = kill_process(self.pid, Signal::KILL);
+        }
+    }
+}
+
 impl PebbleDaemon {
     /// Starts the container and returns when its Pebble answers.
     pub(super) async fn start(recipe: Recipe) -> anyhow::Result<Self> {

@@ -1,8 +1,11 @@
 use std::os::unix::fs::MetadataExt;
 
-use juju_sim::pod::Privilege;
+use std::process::Stdio;
 
-use crate::fixture::{Fixture, exec, pebble};
+use juju_sim::pod::{Privilege, spawn};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use crate::fixture::{Fixture, charm_environment, exec, pebble};
 
 const IMAGE: &str = "
 binds: [{from: ./tools, to: /opt/tools}]
@@ -53,14 +56,14 @@ async fn hidden_program_is_there_but_cannot_run() {
 }
 
 #[tokio::test]
-async fn root_in_container_can_drop_to_the_workloads_user() {
-    assert_eq!(
-        Privilege::of_this_process(),
-        Privilege::Root,
-        "run this test as root"
-    );
+async fn root_in_container_can_drop_to_the_workloads_user_where_there_is_root() {
     let fixture = fixture();
     let pod = fixture.pod().await;
+    if fixture.privilege == Privilege::Ordinary {
+        let seen = pebble(&pod, &["exec", "--user", "root", "--", "true"]);
+        assert!(!seen.status.success(), "{seen:?}");
+        return;
+    }
     assert_eq!(
         exec(&pod, &["stat", "-c", "%u:%g %a", "/data"]),
         "0:0 755\n"
@@ -127,4 +130,29 @@ async fn ordinary_users_pod_has_only_the_workloads_user_and_the_callers_files() 
         exec(&pod, &["ls", "/tmp", "/data"]),
         "/data:\nmine\n\n/tmp:\n"
     );
+}
+
+#[tokio::test]
+async fn charms_memory_file_can_be_read_by_its_process_number() {
+    for fixture in [Fixture::new(), Fixture::new().ordinary()] {
+        let pod = fixture.pod().await;
+        let script = "
+import os
+fd = os.memfd_create('secret')
+os.write(fd, b'kept out of argv')
+print(f'/proc/{os.getpid()}/fd/{fd}', flush=True)
+input()";
+        let argv = ["python3", "-c", script].map(String::from);
+        let mut charm = pod
+            .charm_command(&argv, &charm_environment(), &fixture.mounts())
+            .unwrap();
+        charm.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut charm = spawn(charm).await.unwrap();
+        let mut path = String::new();
+        BufReader::new(charm.stdout.take().unwrap())
+            .read_line(&mut path)
+            .await
+            .unwrap();
+        assert_eq!(std::fs::read(path.trim()).unwrap(), b"kept out of argv");
+    }
 }

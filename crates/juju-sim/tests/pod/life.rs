@@ -81,13 +81,21 @@ async fn dropped_pod_leaves_no_process() {
         let pod = fixture.pod().await;
         replan(&pod, &stubborn_service(&fixture));
         let folder = fixture.path("").display().to_string();
-        let command = ["python3", "-c", "import time; time.sleep(1000)", &folder].map(String::from);
+        let command = [
+            "python3",
+            "-c",
+            "import time; open('up', 'w'); time.sleep(1000)",
+            &folder,
+        ]
+        .map(String::from);
         let charm = pod
             .charm_command(&command, &charm_environment(), &fixture.mounts())
             .unwrap();
         let charm = spawn(charm).await.unwrap();
-        // Both roots' bubblewrap, the service with its child, the charm.
-        eventually("all run", || processes_of(&fixture.path("")).len() >= 5).await;
+        eventually("all run", || {
+            processes_of(&fixture.path("")).len() >= 5 && fixture.path("charm/up").exists()
+        })
+        .await;
         drop((pod, charm));
         gone(&fixture.path("")).await;
     }
