@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# The body that makes one archive: reads files, encrypts them and uploads the object. Reports are lines of JSON on stdout,
+# written by nothing but our own programs; what the tools say goes to stderr.
+#
+#   ARCHIVE            state or media
+#   BACKUP_PATHS       how many BACKUP_PATH_<n> there are: absolute paths of what goes in
+#   DATABASE           the database that is snapshotted first; empty for none
+#   PYTHON, AWS_COMMAND, ZSTD   programs; ZSTD empty: no compression
+#   S3_URL, AWS_ENDPOINT_URL, EXPECTED_SIZE   where to, and at most how many bytes
+#   AWS_CONFIG         the text of aws's configuration file
+#   RESERVE_BYTES      free room on the data volume below which the job ends
+#   SNAPSHOT_PY, RELAY_PY   texts of our programs
+# shellcheck source=src/backup/scripts/harness.sh disable=SC2154
+: "${watcher:?harness.sh goes before this}"
+
+# Held by every stage for as long as it lives: the next job sees leftovers of this one.
+exec 9</tmp
+flock -n -s 9 || fail 'another job holds the lock' 75
+exec 6>&1
+
+content="$STAGING/$ARCHIVE"
+printf '%s' "$AWS_CONFIG" >"$JOB_DIR/aws-config-$ARCHIVE" || fail "cannot write to $JOB_DIR" 73
+
+list_paths() {
+    local index name
+    for ((index = 0; index < BACKUP_PATHS; index++)); do
+        name=BACKUP_PATH_$index
+        printf '%s\0' "${!name#/}"
+    done
+}
+
+# The manifest is the first member and the end marker the last: an archive that was cut is known by what it lacks.
+read_files() {
+    local snapshot=()
+    if [[ -n $DATABASE ]]; then
+        snapshot=("${DATABASE#/}")
+    fi
+    exec 3<&- 6>&- 9<&-
+    LC_ALL=C exec "${as_data[@]}" tar --create --file=- --format=gnu --numeric-owner --blocking-factor=128 \
+        --checkpoint=256 --checkpoint-action='echo=@%u' \
+        "--directory=$content" .synapse-backup/manifest.json "${snapshot[@]}" \
+        --directory=/ --null --files-from=- \
+        "--directory=$content" .synapse-backup/end.json < <(list_paths)
+}
+
+compress() {
+    exec 3<&- 6>&-
+    exec "$ZSTD" -q -1 --single-thread -c
+}
+
+relay() {
+    exec 3<&-
+    exec "$PYTHON" -I -S -c "$RELAY_PY" "${STAGING%/*}" "$RESERVE_BYTES"
+}
+
+upload() {
+    local endpoint=() ca="$JOB_DIR/ca.pem"
+    if [[ -n ${AWS_ENDPOINT_URL-} ]]; then
+        endpoint=(--endpoint-url "$AWS_ENDPOINT_URL")
+    fi
+    if [[ -s $ca ]]; then
+        export AWS_CA_BUNDLE=$ca
+    fi
+    unset SNAPSHOT_PY RELAY_PY
+    export HOME=$JOB_DIR PYTHONDONTWRITEBYTECODE=1 AWS_PAGER='' AWS_EC2_METADATA_DISABLED=true
+    export AWS_CONFIG_FILE="$JOB_DIR/aws-config-$ARCHIVE" AWS_SHARED_CREDENTIALS_FILE=/dev/null
+    export AWS_ACCESS_KEY_ID=$access_key AWS_SECRET_ACCESS_KEY=$secret_key
+    exec 3<&- 6>&-
+    exec "$AWS_COMMAND" s3 cp --only-show-errors "--expected-size=$EXPECTED_SIZE" "${endpoint[@]}" - "$S3_URL" >&2
+}
+
+# The snapshot's program goes on checking the copy while it is uploaded, so its lines are read one at a time.
+snapshot_status=0
+if [[ -n $DATABASE ]]; then
+    exec 7< <(exec 3<&- 6>&- 9<&- && exec "${as_data[@]}" "$PYTHON" -I -S -c "$SNAPSHOT_PY" "$DATABASE" "$content" "$RESERVE_BYTES")
+    checker=$!
+    for _ in pinned copied; do
+        IFS= read -r line <&7 || {
+            wait "$checker"
+            printf '{"stages":{"snapshot":%d}}\n' "$?"
+            finish 1
+        }
+        printf '%s\n' "$line"
+    done
+fi
+
+if [[ -n $ZSTD ]]; then
+    read_files | compress | encrypt "$ARCHIVE" | relay | upload
+    statuses=("${PIPESTATUS[@]}")
+else
+    read_files | encrypt "$ARCHIVE" | relay | upload
+    statuses=("${PIPESTATUS[0]}" 0 "${PIPESTATUS[@]:1}")
+fi
+
+if [[ -n $DATABASE ]]; then
+    # No waiting for a check of what was not uploaded.
+    if [[ ${statuses[*]} != [01]" 0 0 0 0" ]]; then
+        kill "$checker"
+    fi
+    if IFS= read -r line <&7; then
+        printf '%s\n' "$line"
+    fi
+    wait "$checker"
+    snapshot_status=$?
+    # A big volume is not kept full of a copy while media goes on for hours.
+    "${as_data[@]}" rm -f -- "$content$DATABASE"
+fi
+
+printf '{"stages":{"snapshot":%d,"tar":%d,"zstd":%d,"gpg":%d,"relay":%d,"aws":%d}}\n' "$snapshot_status" "${statuses[@]}"
+finish 0
