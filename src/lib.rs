@@ -1,1 +1,3 @@
 //! The Synapse charm.
+
+pub mod backup;

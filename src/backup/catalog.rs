@@ -1,0 +1,110 @@
+//! The backups of a path, as one listing of its keys tells: ids, states, sizes. No object is opened.
+
+pub mod entry;
+pub mod id;
+pub mod manifest;
+pub mod table;
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+pub use entry::{BackupState, Entry};
+pub use id::BackupId;
+
+use super::limits::HEARTBEAT_IS_FRESH;
+use super::owner::Owner;
+use super::s3_client::{ObjectInfo, S3Client};
+use super::s3_error::S3Error;
+use entry::Objects;
+
+/// What all ids, ours and the Python charm's, begin with.
+pub const ID_PREFIX: &str = "backup-";
+
+/// The backups of one path.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Catalog {
+    /// Newest first.
+    pub entries: Vec<Entry>,
+    /// Objects whose names begin like a backup's but are none.
+    pub foreign_objects: usize,
+}
+
+impl Catalog {
+    /// The newest finished backup of ours, by the time of its marker.
+    pub fn latest(&self) -> Option<&Entry> {
+        let finished = self.entries.iter().filter(|entry| entry.state == BackupState::Finished && !entry.legacy);
+        finished.max_by_key(|entry| entry.modified)
+    }
+
+    /// Part of the entries: at most `limit`, older than `before`. The flag says whether older ones are left out.
+    pub fn page(&self, limit: usize, before: Option<&str>) -> (&[Entry], bool) {
+        let start = before.map_or(0, |before| self.entries.partition_point(|entry| entry.id.as_str() >= before));
+        let rest = &self.entries[start..];
+        let shown = rest.len().min(limit);
+        (&rest[..shown], shown < rest.len())
+    }
+}
+
+/// Lists the backups under the path.
+///
+/// # Errors
+/// When the listing cannot be had whole.
+pub async fn list(s3_client: &S3Client) -> Result<Catalog, S3Error> {
+    let mut reader = Reader::default();
+    s3_client.list(ID_PREFIX, |object| reader.take(&object)).await?;
+    // Ages are told by the clock that stamped the objects.
+    Ok(reader.finish(s3_client.server_now().unwrap_or_else(Timestamp::now)))
+}
+
+/// Whether the path holds a finished backup of this server: then an empty volume is no new server.
+///
+/// # Errors
+/// When owner or listing cannot be read.
+pub async fn has_finished_backup_of(s3_client: &S3Client, server_name: &str) -> Result<bool, S3Error> {
+    let catalog = list(s3_client).await?;
+    if catalog.latest().is_none() {
+        return Ok(false);
+    }
+    // Each create rewrites the owner; a path whose owner cannot be read but that holds backups is no proof of newness.
+    Ok(match Owner::read(s3_client).await? {
+        Some(Ok(owner)) => owner.server_name == server_name,
+        Some(Err(_)) | None => true,
+    })
+}
+
+/// Takes a listing object by object, so that memory grows with backups, not with objects.
+#[derive(Debug, Default)]
+struct Reader {
+    backups: BTreeMap<String, Objects>,
+    legacy: Vec<Entry>,
+    foreign_objects: usize,
+}
+
+impl Reader {
+    fn take(&mut self, object: &ObjectInfo) {
+        let (folder, name) = match object.key.split_once('/') {
+            Some((folder, name)) => (folder, Some(name)),
+            None => (object.key.as_str(), None),
+        };
+        match name {
+            Some(name) if folder.parse::<BackupId>().is_ok() => {
+                self.backups.entry(folder.to_owned()).or_default().take(name, object);
+            }
+            None if id::is_legacy(folder) => self.legacy.push(Entry::legacy(object)),
+            _ => self.foreign_objects += 1,
+        }
+    }
+
+    fn finish(self, now: Timestamp) -> Catalog {
+        let fresh = SignedDuration::try_from(HEARTBEAT_IS_FRESH).unwrap_or(SignedDuration::ZERO);
+        let mut entries = self.legacy;
+        entries.extend(self.backups.into_iter().map(|(id, objects)| objects.entry(id, now, fresh)));
+        // Ids begin with their time in both formats.
+        entries.sort_by(|one, other| other.id.cmp(&one.id));
+        Catalog { entries, foreign_objects: self.foreign_objects }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,234 @@
+//! The charm's own S3 client: probes, listings and small objects. Archives go by the aws of the workload.
+
+use std::sync::Arc;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::Object;
+use jiff::{SignedDuration, Timestamp};
+
+use super::limits::{MAX_SMALL_OBJECT_BYTES, PROBE};
+use super::s3_error::{S3Error, S3ErrorKind};
+use super::s3_parameters::S3Parameters;
+
+mod classify;
+mod server_clock;
+mod transport;
+
+use server_clock::ServerClock;
+
+/// An object of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// The whole key.
+    pub key: String,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// When it was written, by the server's clock.
+    pub modified: Timestamp,
+}
+
+/// What a successful probe saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BucketCheck {
+    /// The server's clock minus ours; absent when the server did not send its date.
+    pub clock_skew: Option<SignedDuration>,
+}
+
+/// A client for one bucket. Cheap to make and to clone; each request has a deadline.
+#[derive(Debug, Clone)]
+pub struct S3Client {
+    client: Client,
+    bucket: String,
+    path: String,
+    place: String,
+    clock: Arc<ServerClock>,
+}
+
+impl S3Client {
+    /// Makes a client; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up with the given certificates.
+    pub fn new(s3_parameters: &S3Parameters) -> Result<Self, S3Error> {
+        let clock = Arc::new(ServerClock::default());
+        let client = transport::client(s3_parameters, &clock)?;
+        Ok(Self {
+            client,
+            bucket: s3_parameters.bucket.clone(),
+            path: s3_parameters.path.clone(),
+            place: s3_parameters.place(),
+            clock,
+        })
+    }
+
+    /// True if the bucket exists and is accessible; [`S3Client::check_bucket`] says why not.
+    pub async fn can_use_bucket(&self) -> bool {
+        self.check_bucket().await.is_ok()
+    }
+
+    /// Asks for one key of the bucket, within 10 s.
+    ///
+    /// # Errors
+    /// Why the bucket cannot be used.
+    pub async fn check_bucket(&self) -> Result<BucketCheck, S3Error> {
+        let doing = format!("use {}", self.place);
+        // A listing, not HeadBucket: an answer to HEAD has no body, so it cannot say which key is wrong.
+        let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(self.key("")).max_keys(1).send();
+        match tokio::time::timeout(PROBE, request).await {
+            Ok(Ok(_)) => Ok(BucketCheck { clock_skew: self.clock.skew() }),
+            Ok(Err(error)) => Err(classify::classify(error, doing)),
+            Err(_) => Err(S3Error::new(
+                S3ErrorKind::Unreachable,
+                doing,
+                format!("no answer within {} s", PROBE.as_secs()),
+            )),
+        }
+    }
+
+    /// The server's time now: its last answer's date, moved on by the time since. Absent before any answer.
+    pub fn server_now(&self) -> Option<Timestamp> {
+        self.clock.now()
+    }
+
+    /// Server clock minus ours at its last answer.
+    pub fn clock_skew(&self) -> Option<SignedDuration> {
+        self.clock.skew()
+    }
+
+    /// Endpoint and bucket in words, for messages.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// The key of a name under the configured path.
+    pub fn key(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}/{name}", self.path) }
+    }
+
+    /// Hands over every object whose name under the path begins with `prefix`, page by page, names relative to the path.
+    /// All or an error, never silently short.
+    ///
+    /// # Errors
+    /// When a page cannot be had.
+    pub async fn list(&self, prefix: &str, mut take: impl FnMut(ObjectInfo)) -> Result<(), S3Error> {
+        let base = self.key("");
+        let mut token = None;
+        loop {
+            let page = self
+                .client
+                .list_objects_v2()
+                .bucket(&self.bucket)
+                .prefix(self.key(prefix))
+                .set_continuation_token(token)
+                .send()
+                .await
+                .map_err(|error| classify::classify(error, format!("list {}", self.place)))?;
+            for object in page.contents() {
+                if let Some(info) = object_info(object, &base) {
+                    take(info);
+                }
+            }
+            token = page.next_continuation_token().map(str::to_owned);
+            if page.is_truncated() != Some(true) {
+                return Ok(());
+            }
+            if token.is_none() {
+                return Err(S3Error::new(
+                    S3ErrorKind::Server,
+                    format!("list {}", self.place),
+                    "a page of the listing does not say where the next one begins",
+                ));
+            }
+        }
+    }
+
+    /// Size in bytes of an object under the path, `None` when there is none.
+    ///
+    /// # Errors
+    /// When the server cannot say.
+    pub async fn size_bytes(&self, name: &str) -> Result<Option<u64>, S3Error> {
+        let key = self.key(name);
+        match self.client.head_object().bucket(&self.bucket).key(&key).send().await {
+            Ok(head) => Ok(head.content_length().and_then(|size| u64::try_from(size).ok())),
+            Err(error) if classify::is_not_found(&error) => Ok(None),
+            Err(error) => Err(classify::classify(error, format!("look at {key} in {}", self.place))),
+        }
+    }
+
+    /// A small object under the path (at most 256 KiB), `None` when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read or is larger.
+    pub async fn get_small(&self, name: &str) -> Result<Option<Vec<u8>>, S3Error> {
+        let key = self.key(name);
+        let doing = || format!("read {key} in {}", self.place);
+        let answer = match self.client.get_object().bucket(&self.bucket).key(&key).send().await {
+            Ok(answer) => answer,
+            Err(error) if classify::is_not_found(&error) => return Ok(None),
+            Err(error) => return Err(classify::classify(error, doing())),
+        };
+        let mut body = answer.body;
+        let mut content = Vec::new();
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk.map_err(|error| {
+                S3Error::new(S3ErrorKind::Unreachable, doing(), "the answer ended early").with_source(error)
+            })?;
+            content.extend_from_slice(&chunk);
+            if content.len() as u64 > MAX_SMALL_OBJECT_BYTES {
+                return Err(S3Error::new(S3ErrorKind::Other, doing(), "it is larger than such an object can be"));
+            }
+        }
+        Ok(Some(content))
+    }
+
+    /// Writes a small object under the path.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn put(&self, name: &str, content: Vec<u8>) -> Result<(), S3Error> {
+        let key = self.key(name);
+        let request = self.client.put_object().bucket(&self.bucket).key(&key);
+        let sent = request.body(ByteStream::from(content)).send().await;
+        sent.map_err(|error| classify::classify(error, format!("write {key} to {}", self.place)))?;
+        Ok(())
+    }
+
+    /// Removes an object under the path; one that is not there is no error.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub async fn delete(&self, name: &str) -> Result<(), S3Error> {
+        let key = self.key(name);
+        let sent = self.client.delete_object().bucket(&self.bucket).key(&key).send().await;
+        sent.map_err(|error| classify::classify(error, format!("delete {key} in {}", self.place)))?;
+        Ok(())
+    }
+
+    /// Aborts incomplete uploads under a name: what a killed aws leaves is billed and never listed. Returns how many.
+    ///
+    /// # Errors
+    /// When they cannot be listed or aborted.
+    pub async fn abort_uploads(&self, prefix: &str) -> Result<usize, S3Error> {
+        let doing = || format!("abort incomplete uploads in {}", self.place);
+        let request = self.client.list_multipart_uploads().bucket(&self.bucket).prefix(self.key(prefix));
+        let listed = request.send().await.map_err(|error| classify::classify(error, doing()))?;
+        let mut aborted = 0;
+        for upload in listed.uploads() {
+            let (Some(key), Some(id)) = (upload.key(), upload.upload_id()) else { continue };
+            let request = self.client.abort_multipart_upload().bucket(&self.bucket).key(key).upload_id(id);
+            request.send().await.map_err(|error| classify::classify(error, doing()))?;
+            aborted += 1;
+        }
+        Ok(aborted)
+    }
+}
+
+fn object_info(object: &Object, base: &str) -> Option<ObjectInfo> {
+    let modified = object.last_modified()?;
+    Some(ObjectInfo {
+        key: object.key()?.strip_prefix(base)?.to_owned(),
+        size_bytes: u64::try_from(object.size()?).ok()?,
+        modified: Timestamp::new(modified.secs(), i32::try_from(modified.subsec_nanos()).ok()?).ok()?,
+    })
+}
