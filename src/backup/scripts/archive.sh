@@ -74,14 +74,16 @@ snapshot_status=0
 if [[ -n $DATABASE ]]; then
     exec 7< <(exec 3<&- 6>&- 9<&- && exec "${as_data[@]}" "$PYTHON" -I -S -c "$SNAPSHOT_PY" "$DATABASE" "$content" "$RESERVE_BYTES")
     checker=$!
-    for _ in pinned copied; do
-        IFS= read -r line <&7 || {
-            wait "$checker"
-            printf '{"stages":{"snapshot":%d}}\n' "$?"
-            finish 1
-        }
+    copied=
+    while [[ -z $copied ]] && IFS= read -r line <&7; do
         printf '%s\n' "$line"
+        [[ $line == '{"copied"'* ]] && copied=yes
     done
+    if [[ -z $copied ]]; then
+        wait "$checker"
+        printf '{"stages":{"snapshot":%d}}\n' "$?"
+        finish 1
+    fi
 fi
 
 if [[ -n $ZSTD ]]; then
@@ -97,9 +99,9 @@ if [[ -n $DATABASE ]]; then
     if [[ ${statuses[*]} != [01]" 0 0 0 0" ]]; then
         kill "$checker"
     fi
-    if IFS= read -r line <&7; then
+    while IFS= read -r line <&7; do
         printf '%s\n' "$line"
-    fi
+    done
     wait "$checker"
     snapshot_status=$?
     # A big volume is not kept full of a copy while media goes on for hours.

@@ -12,16 +12,16 @@ if ((EUID == 0)); then
     as_data=(setpriv "--reuid=$DATA_UID" "--regid=$DATA_UID" --clear-groups --inh-caps=-all --no-new-privs -- env HOME=/)
 fi
 
+# What a failed job started ends within seconds; nothing is aborted or swept under its feet.
+exec 9</tmp
+if ! flock -w 10 -x 9; then
+    exit 0
+fi
 if [[ -n $JOB_DIR ]]; then
     rm -rf -- "$JOB_DIR"
 fi
 if [[ -n $STAGING ]]; then
     "${as_data[@]}" rm -rf -- "$STAGING"
-fi
-
-exec 9</tmp
-if ! flock -n -x 9; then
-    exit 0
 fi
 shopt -s nullglob
 now=$EPOCHSECONDS

@@ -5,13 +5,30 @@ import threading
 import time
 
 CACHE_KIB = 65536
+SECONDS_BETWEEN_LIFE_SIGNS = 20
 
 
-def watch_room(folder, reserve):
-    while True:
-        if free_bytes(folder) < reserve:
+def watch_copy(target, reserve, copied):
+    """Ends the job before the volume is full, and shows that a long copy is alive."""
+    told = time.monotonic()
+    while not copied.wait(0.5):
+        if free_bytes(os.path.dirname(target)) < reserve:
             give_up(f"free space on the data volume fell under {reserve} bytes while the database was copied", 74)
-        time.sleep(0.5)
+        if time.monotonic() - told >= SECONDS_BETWEEN_LIFE_SIGNS:
+            told = time.monotonic()
+            say(alive="copy")
+
+
+class LifeSigns:
+    """SQLite calls this now and then during a check, which has nothing to show until it ends."""
+
+    def __init__(self):
+        self.told = time.monotonic()
+
+    def __call__(self):
+        if time.monotonic() - self.told >= SECONDS_BETWEEN_LIFE_SIGNS:
+            self.told = time.monotonic()
+            say(alive="check")
 
 
 def single_value(connection, query):
@@ -45,12 +62,16 @@ def main():
     live.execute("BEGIN")
     live.execute("SELECT count(*) FROM sqlite_master").fetchone()
     say(pinned=True)
-    threading.Thread(target=watch_room, args=(content, reserve), daemon=True).start()
+    copied = threading.Event()
+    watcher = threading.Thread(target=watch_copy, args=(target, reserve, copied), daemon=True)
+    watcher.start()
     copy = sqlite3.connect(target, isolation_level=None)
     copy.execute("PRAGMA journal_mode=OFF")
     copy.execute("PRAGMA synchronous=OFF")
     live.backup(copy, pages=-1)
     copy.close()
+    copied.set()
+    watcher.join()
     live.execute("ROLLBACK")
     live.close()
 
@@ -63,6 +84,7 @@ def main():
     write_own_members(content, "state", contents, facts)
     say(copied={"database_bytes": os.stat(target).st_size, **contents.report(), **facts})
 
+    copy.set_progress_handler(LifeSigns(), 1_000_000)
     copy.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
     found = [row[0] for row in copy.execute("PRAGMA integrity_check(5)")]
     say(integrity=found)
