@@ -18,4 +18,6 @@ pub use create::{BackupError, CreateJob, Progress, Receipt, create_backup};
 pub use passphrase::{InvalidPassphrase, Passphrase};
 pub use s3_client::S3Client;
 pub use s3_error::{S3Error, S3ErrorKind};
-pub use s3_parameters::{ParameterProblem, RawS3Parameters, S3Parameters, S3UriStyle, get_environment};
+pub use s3_parameters::{
+    ParameterProblem, RawS3Parameters, S3Parameters, S3UriStyle, get_environment,
+};

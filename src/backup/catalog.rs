@@ -33,13 +33,19 @@ pub struct Catalog {
 impl Catalog {
     /// The newest finished backup of ours, by the time of its marker.
     pub fn latest(&self) -> Option<&Entry> {
-        let finished = self.entries.iter().filter(|entry| entry.state == BackupState::Finished && !entry.legacy);
+        let finished = self
+            .entries
+            .iter()
+            .filter(|entry| entry.state == BackupState::Finished && !entry.legacy);
         finished.max_by_key(|entry| entry.modified)
     }
 
     /// Part of the entries: at most `limit`, older than `before`. The flag says whether older ones are left out.
     pub fn page(&self, limit: usize, before: Option<&str>) -> (&[Entry], bool) {
-        let start = before.map_or(0, |before| self.entries.partition_point(|entry| entry.id.as_str() >= before));
+        let start = before.map_or(0, |before| {
+            self.entries
+                .partition_point(|entry| entry.id.as_str() >= before)
+        });
         let rest = &self.entries[start..];
         let shown = rest.len().min(limit);
         (&rest[..shown], shown < rest.len())
@@ -52,7 +58,9 @@ impl Catalog {
 /// When the listing cannot be had whole.
 pub async fn list(s3_client: &S3Client) -> Result<Catalog, S3Error> {
     let mut reader = Reader::default();
-    s3_client.list(ID_PREFIX, |object| reader.take(&object)).await?;
+    s3_client
+        .list(ID_PREFIX, |object| reader.take(&object))
+        .await?;
     // Ages are told by the clock that stamped the objects.
     Ok(reader.finish(s3_client.server_now().unwrap_or_else(Timestamp::now)))
 }
@@ -61,7 +69,10 @@ pub async fn list(s3_client: &S3Client) -> Result<Catalog, S3Error> {
 ///
 /// # Errors
 /// When owner or listing cannot be read.
-pub async fn has_finished_backup_of(s3_client: &S3Client, server_name: &str) -> Result<bool, S3Error> {
+pub async fn has_finished_backup_of(
+    s3_client: &S3Client,
+    server_name: &str,
+) -> Result<bool, S3Error> {
     let catalog = list(s3_client).await?;
     if catalog.latest().is_none() {
         return Ok(false);
@@ -89,7 +100,10 @@ impl Reader {
         };
         match name {
             Some(name) if folder.parse::<BackupId>().is_ok() => {
-                self.backups.entry(folder.to_owned()).or_default().take(name, object);
+                self.backups
+                    .entry(folder.to_owned())
+                    .or_default()
+                    .take(name, object);
             }
             None if id::is_legacy(folder) => self.legacy.push(Entry::legacy(object)),
             _ => self.foreign_objects += 1,
@@ -99,10 +113,17 @@ impl Reader {
     fn finish(self, now: Timestamp) -> Catalog {
         let fresh = SignedDuration::try_from(HEARTBEAT_IS_FRESH).unwrap_or(SignedDuration::ZERO);
         let mut entries = self.legacy;
-        entries.extend(self.backups.into_iter().map(|(id, objects)| objects.entry(id, now, fresh)));
+        entries.extend(
+            self.backups
+                .into_iter()
+                .map(|(id, objects)| objects.entry(id, now, fresh)),
+        );
         // Ids begin with their time in both formats.
         entries.sort_by(|one, other| other.id.cmp(&one.id));
-        Catalog { entries, foreign_objects: self.foreign_objects }
+        Catalog {
+            entries,
+            foreign_objects: self.foreign_objects,
+        }
     }
 }
 

@@ -9,7 +9,9 @@ use secrecy::SecretString;
 
 use super::catalog::BackupId;
 use super::catalog::entry::names;
-use super::limits::{CONCURRENT_REQUESTS, DATA_UID, DEFAULT_EXPECTED_SIZE_BYTES, SWEEP_AFTER, part_size_bytes};
+use super::limits::{
+    CONCURRENT_REQUESTS, DATA_UID, DEFAULT_EXPECTED_SIZE_BYTES, SWEEP_AFTER, part_size_bytes,
+};
 use super::paths::{BackupPaths, DATA_FOLDER};
 use super::s3_parameters::{S3Parameters, get_environment};
 use super::workload_tools::WorkloadTools;
@@ -18,11 +20,23 @@ use super::workload_tools::WorkloadTools;
 /// [`probe`](super::workload_tools::probe).
 pub const AWS_COMMAND: &str = "/aws/dist/aws";
 
-const ARCHIVE_SCRIPT: &str = concat!(include_str!("scripts/harness.sh"), include_str!("scripts/archive.sh"));
-const PREPARE_SCRIPT: &str = concat!(include_str!("scripts/harness.sh"), include_str!("scripts/prepare.sh"));
+const ARCHIVE_SCRIPT: &str = concat!(
+    include_str!("scripts/harness.sh"),
+    include_str!("scripts/archive.sh")
+);
+const PREPARE_SCRIPT: &str = concat!(
+    include_str!("scripts/harness.sh"),
+    include_str!("scripts/prepare.sh")
+);
 const CLEAN_SCRIPT: &str = include_str!("scripts/clean.sh");
-const SNAPSHOT_PROGRAM: &str = concat!(include_str!("scripts/inner.py"), include_str!("scripts/snapshot.py"));
-const MEASURE_PROGRAM: &str = concat!(include_str!("scripts/inner.py"), include_str!("scripts/measure.py"));
+const SNAPSHOT_PROGRAM: &str = concat!(
+    include_str!("scripts/inner.py"),
+    include_str!("scripts/snapshot.py")
+);
+const MEASURE_PROGRAM: &str = concat!(
+    include_str!("scripts/inner.py"),
+    include_str!("scripts/measure.py")
+);
 const RELAY_PROGRAM: &str = include_str!("scripts/relay.py");
 
 /// Which of a backup's two archives.
@@ -83,7 +97,10 @@ pub struct WorkloadCommand {
 impl WorkloadCommand {
     fn new(script: &str, name: &str) -> Self {
         let argv = ["nice", "-n", "10", "bash", "-c", script, name];
-        Self { argv: argv.map(str::to_owned).into(), environment: BTreeMap::new() }
+        Self {
+            argv: argv.map(str::to_owned).into(),
+            environment: BTreeMap::new(),
+        }
     }
 
     fn with(mut self, name: impl Into<String>, value: impl Into<SecretString>) -> Self {
@@ -109,7 +126,11 @@ impl WorkloadCommand {
     /// The command as Pebble runs it.
     pub(super) fn exec(self, container: &Client, timeout: Duration) -> ExecBuilder {
         let builder = container.exec(self.argv).working_dir("/").timeout(timeout);
-        self.environment.into_iter().fold(builder, |builder, (name, value)| builder.environment(name, value))
+        self.environment
+            .into_iter()
+            .fold(builder, |builder, (name, value)| {
+                builder.environment(name, value)
+            })
     }
 }
 
@@ -139,9 +160,11 @@ pub fn build_backup_command(
     let tools = job.tools;
     let object = s3_parameters.key(&backup_key.object(archive.object(tools)));
     let (database, zstd, paths) = match archive {
-        Archive::State => {
-            (backup_paths.database.as_str(), tools.zstd.as_deref().unwrap_or_default(), &backup_paths.state)
-        }
+        Archive::State => (
+            backup_paths.database.as_str(),
+            tools.zstd.as_deref().unwrap_or_default(),
+            &backup_paths.state,
+        ),
         Archive::Media => ("", "", &backup_paths.media),
     };
     let mut command = WorkloadCommand::new(ARCHIVE_SCRIPT, "synapse-charm-backup")
@@ -152,7 +175,10 @@ pub fn build_backup_command(
         .with("ZSTD", zstd)
         .with("PYTHON", tools.python.as_deref().unwrap_or("python3"))
         .with("AWS_COMMAND", tools.aws.as_deref().unwrap_or("aws"))
-        .with("AWS_CONFIG", aws_config(s3_parameters, part_size_bytes(expected_size)))
+        .with(
+            "AWS_CONFIG",
+            aws_config(s3_parameters, part_size_bytes(expected_size)),
+        )
         .with("S3_URL", format!("s3://{}/{object}", s3_parameters.bucket))
         .with("EXPECTED_SIZE", expected_size.to_string())
         .with("RESERVE_BYTES", job.reserve_bytes.to_string())
@@ -178,7 +204,10 @@ pub(super) fn build_prepare_command(
         .with_paths("MEDIA_PATH", &backup_paths.media)
         .with("DATABASE", backup_paths.database.as_str())
         .with("PYTHON", job.tools.python.as_deref().unwrap_or("python3"))
-        .with("CA_PEM", s3_parameters.tls_ca_chain.as_deref().unwrap_or_default())
+        .with(
+            "CA_PEM",
+            s3_parameters.tls_ca_chain.as_deref().unwrap_or_default(),
+        )
         .with("CANARY", format!("canary of {backup_key}"))
         .with("INNER_MANIFEST", job.inner_manifest.as_str())
         .with("MEASURE_PY", MEASURE_PROGRAM)
@@ -188,7 +217,10 @@ pub(super) fn build_prepare_command(
 pub(super) fn build_clean_command(backup_key: Option<&BackupId>) -> WorkloadCommand {
     let command = WorkloadCommand::new(CLEAN_SCRIPT, "synapse-charm-clean")
         .with("JOB_DIR", backup_key.map(job_folder).unwrap_or_default())
-        .with("STAGING", backup_key.map(staging_folder).unwrap_or_default());
+        .with(
+            "STAGING",
+            backup_key.map(staging_folder).unwrap_or_default(),
+        );
     command
         .with("DATA_UID", DATA_UID.to_string())
         .with("DATA_FOLDER", DATA_FOLDER)
@@ -198,8 +230,11 @@ pub(super) fn build_clean_command(backup_key: Option<&BackupId>) -> WorkloadComm
 /// aws's configuration: no secrets. Many other servers refuse the newer request checksums; the setting for responses is
 /// left alone, because with it some versions of aws never end a download.
 fn aws_config(s3_parameters: &S3Parameters, part_size_bytes: u64) -> String {
-    let checksums =
-        if s3_parameters.is_aws() { "" } else { "request_checksum_calculation = when_required\n" };
+    let checksums = if s3_parameters.is_aws() {
+        ""
+    } else {
+        "request_checksum_calculation = when_required\n"
+    };
     format!(
         "[default]\nregion = {}\n{checksums}s3 =\n    addressing_style = {}\n    max_concurrent_requests = {CONCURRENT_REQUESTS}\n    \
          multipart_threshold = {part_size_bytes}\n    multipart_chunksize = {part_size_bytes}\n",

@@ -49,7 +49,11 @@ impl Owner {
         let content = s3_client.get_small(NAME).await?;
         Ok(content.map(|content| {
             let owner: Self = serde_json::from_slice(&content).map_err(|_| Foreign::Unreadable)?;
-            if owner.format == FORMAT { Ok(owner) } else { Err(Foreign::Unreadable) }
+            if owner.format == FORMAT {
+                Ok(owner)
+            } else {
+                Err(Foreign::Unreadable)
+            }
         }))
     }
 

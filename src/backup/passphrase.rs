@@ -24,7 +24,9 @@ impl fmt::Display for InvalidPassphrase {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Empty => "the backup passphrase is empty",
-            Self::EmbeddedNewline => "the backup passphrase holds a line break; gpg would use its first line only",
+            Self::EmbeddedNewline => {
+                "the backup passphrase holds a line break; gpg would use its first line only"
+            }
             Self::EmbeddedNul => "the backup passphrase holds a NUL character",
         })
     }
@@ -81,8 +83,16 @@ mod tests {
 
     #[test]
     fn one_newline_at_the_end_is_stripped_and_all_else_kept() {
-        for (given, line) in [("a\n", "a\n"), (" a ", " a \n"), ("q'\"$\\é", "q'\"$\\é\n"), ("a\r\n", "a\r\n")] {
-            assert_eq!(Passphrase::new(given.into()).unwrap().line().as_slice(), line.as_bytes());
+        for (given, line) in [
+            ("a\n", "a\n"),
+            (" a ", " a \n"),
+            ("q'\"$\\é", "q'\"$\\é\n"),
+            ("a\r\n", "a\r\n"),
+        ] {
+            assert_eq!(
+                Passphrase::new(given.into()).unwrap().line().as_slice(),
+                line.as_bytes()
+            );
         }
     }
 

@@ -32,7 +32,10 @@ impl fmt::Display for PathsError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Workload(_) => formatter.write_str("cannot list what to back up"),
-            Self::ExtraPath(path, why) => write!(formatter, "cannot back up {path:?} of backup_extra_paths: {why}"),
+            Self::ExtraPath(path, why) => write!(
+                formatter,
+                "cannot back up {path:?} of backup_extra_paths: {why}"
+            ),
         }
     }
 }
@@ -61,17 +64,29 @@ pub async fn get_paths_to_backup(
     let media = list(container, media_store_path).await?;
     let mut paths = BackupPaths {
         database: database.to_owned(),
-        state: top.iter().filter(|file| !file.is_directory() && is_state(&file.name)).map(|file| file.path.clone()).collect(),
-        media: media.iter().filter(|file| file.name.starts_with("local_")).map(|file| file.path.clone()).collect(),
+        state: top
+            .iter()
+            .filter(|file| !file.is_directory() && is_state(&file.name))
+            .map(|file| file.path.clone())
+            .collect(),
+        media: media
+            .iter()
+            .filter(|file| file.name.starts_with("local_"))
+            .map(|file| file.path.clone())
+            .collect(),
     };
     paths.state.sort();
     paths.media.sort();
     for path in extra_paths {
-        check_extra(path, database, media_store_path).map_err(|why| PathsError::ExtraPath(path.clone(), why))?;
+        check_extra(path, database, media_store_path)
+            .map_err(|why| PathsError::ExtraPath(path.clone(), why))?;
         match container.file_info(path).await {
             Ok(_) => paths.media.push(path.clone()),
             Err(error) if error.is_not_found() => {
-                return Err(PathsError::ExtraPath(path.clone(), "there is no such file or folder"));
+                return Err(PathsError::ExtraPath(
+                    path.clone(),
+                    "there is no such file or folder",
+                ));
             }
             Err(error) => return Err(PathsError::Workload(error)),
         }
@@ -88,27 +103,52 @@ async fn list(container: &Client, folder: &str) -> Result<Vec<FileInfo>, PathsEr
 }
 
 fn is_state(name: &str) -> bool {
-    let is_key = name.strip_suffix(".key").is_some_and(|stem| !stem.is_empty() && !stem.starts_with('.'));
+    let is_key = name
+        .strip_suffix(".key")
+        .is_some_and(|stem| !stem.is_empty() && !stem.starts_with('.'));
     is_key || matches!(name, "homeserver.yaml" | "log.config")
 }
 
 /// A live database in an archive restores as a damaged one, and a folder of ours would grow with every backup.
 fn check_extra(path: &str, database: &str, media_store_path: &str) -> Result<(), &'static str> {
-    let inside = path.strip_prefix(DATA_FOLDER).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
-    if inside.is_empty() || inside.split('/').any(|part| matches!(part, "" | "." | "..")) || path.contains('\0') {
+    let inside = path
+        .strip_prefix(DATA_FOLDER)
+        .and_then(|rest| rest.strip_prefix('/'))
+        .unwrap_or_default();
+    if inside.is_empty()
+        || inside
+            .split('/')
+            .any(|part| matches!(part, "" | "." | ".."))
+        || path.contains('\0')
+    {
         return Err("give a full path below /data without . and .. parts");
     }
-    if inside.starts_with(".backup-") || inside.starts_with(".restore-") || inside.starts_with(".synapse-charm") {
+    if inside.starts_with(".backup-")
+        || inside.starts_with(".restore-")
+        || inside.starts_with(".synapse-charm")
+    {
         return Err("that folder is the charm's own");
     }
-    let holds = |other: &str| other == path || other.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
-    if holds(database) || ["-wal", "-shm", "-journal"].iter().any(|suffix| path == format!("{database}{suffix}")) {
+    let holds = |other: &str| {
+        other == path
+            || other
+                .strip_prefix(path)
+                .is_some_and(|rest| rest.starts_with('/'))
+    };
+    if holds(database)
+        || ["-wal", "-shm", "-journal"]
+            .iter()
+            .any(|suffix| path == format!("{database}{suffix}"))
+    {
         return Err("it holds the live database, which is in every backup as a copy");
     }
     if holds(media_store_path) {
         return Err("it holds the media store, whose local media is in every backup");
     }
-    if path.strip_prefix(media_store_path).is_some_and(|rest| rest.starts_with("/local_")) {
+    if path
+        .strip_prefix(media_store_path)
+        .is_some_and(|rest| rest.starts_with("/local_"))
+    {
         return Err("local media is in every backup");
     }
     Ok(())
@@ -120,10 +160,22 @@ mod tests {
 
     #[test]
     fn state_is_keys_and_settings() {
-        for name in ["a.example.signing.key", "a.macaroon.key", "homeserver.yaml", "log.config"] {
+        for name in [
+            "a.example.signing.key",
+            "a.macaroon.key",
+            "homeserver.yaml",
+            "log.config",
+        ] {
             assert!(is_state(name), "{name}");
         }
-        for name in ["homeserver.db", "homeserver.db-wal", ".key", ".x.key", "lost+found", "homeserver.yaml.bak"] {
+        for name in [
+            "homeserver.db",
+            "homeserver.db-wal",
+            ".key",
+            ".x.key",
+            "lost+found",
+            "homeserver.yaml.bak",
+        ] {
             assert!(!is_state(name), "{name}");
         }
     }
@@ -131,12 +183,27 @@ mod tests {
     #[test]
     fn extra_paths_take_in_neither_database_nor_media_nor_staging() {
         let check = |path| check_extra(path, "/data/db/homeserver.db", "/data/media_store");
-        for good in ["/data/templates", "/data/media_store/remote_content", "/data/db2", "/data/my files"] {
+        for good in [
+            "/data/templates",
+            "/data/media_store/remote_content",
+            "/data/db2",
+            "/data/my files",
+        ] {
             assert_eq!(check(good), Ok(()), "{good}");
         }
         for bad in [
-            "/etc", "/data", "/data/", "/data/../etc", "/data/./x", "/data//x", "/data/db", "/data/db/homeserver.db",
-            "/data/db/homeserver.db-wal", "/data/media_store", "/data/media_store/local_content", "/data/.backup-x",
+            "/etc",
+            "/data",
+            "/data/",
+            "/data/../etc",
+            "/data/./x",
+            "/data//x",
+            "/data/db",
+            "/data/db/homeserver.db",
+            "/data/db/homeserver.db-wal",
+            "/data/media_store",
+            "/data/media_store/local_content",
+            "/data/.backup-x",
         ] {
             assert!(check(bad).is_err(), "{bad}");
         }

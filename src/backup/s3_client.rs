@@ -74,9 +74,17 @@ impl S3Client {
     pub async fn check_bucket(&self) -> Result<BucketCheck, S3Error> {
         let doing = format!("use {}", self.place);
         // A listing, not HeadBucket: an answer to HEAD has no body, so it cannot say which key is wrong.
-        let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(self.key("")).max_keys(1).send();
+        let request = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(self.key(""))
+            .max_keys(1)
+            .send();
         match tokio::time::timeout(PROBE, request).await {
-            Ok(Ok(_)) => Ok(BucketCheck { clock_skew: self.clock.skew() }),
+            Ok(Ok(_)) => Ok(BucketCheck {
+                clock_skew: self.clock.skew(),
+            }),
             Ok(Err(error)) => Err(classify::classify(error, doing)),
             Err(_) => Err(S3Error::new(
                 S3ErrorKind::Unreachable,
@@ -103,7 +111,11 @@ impl S3Client {
 
     /// The key of a name under the configured path.
     pub fn key(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}/{name}", self.path) }
+        if self.path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}/{name}", self.path)
+        }
     }
 
     /// Hands over every object whose name under the path begins with `prefix`, page by page, names relative to the path.
@@ -111,7 +123,11 @@ impl S3Client {
     ///
     /// # Errors
     /// When a page cannot be had.
-    pub async fn list(&self, prefix: &str, mut take: impl FnMut(ObjectInfo)) -> Result<(), S3Error> {
+    pub async fn list(
+        &self,
+        prefix: &str,
+        mut take: impl FnMut(ObjectInfo),
+    ) -> Result<(), S3Error> {
         let base = self.key("");
         let mut token = None;
         loop {
@@ -149,10 +165,22 @@ impl S3Client {
     /// When the server cannot say.
     pub async fn size_bytes(&self, name: &str) -> Result<Option<u64>, S3Error> {
         let key = self.key(name);
-        match self.client.head_object().bucket(&self.bucket).key(&key).send().await {
-            Ok(head) => Ok(head.content_length().and_then(|size| u64::try_from(size).ok())),
+        match self
+            .client
+            .head_object()
+            .bucket(&self.bucket)
+            .key(&key)
+            .send()
+            .await
+        {
+            Ok(head) => Ok(head
+                .content_length()
+                .and_then(|size| u64::try_from(size).ok())),
             Err(error) if classify::is_not_found(&error) => Ok(None),
-            Err(error) => Err(classify::classify(error, format!("look at {key} in {}", self.place))),
+            Err(error) => Err(classify::classify(
+                error,
+                format!("look at {key} in {}", self.place),
+            )),
         }
     }
 
@@ -163,7 +191,14 @@ impl S3Client {
     pub async fn get_small(&self, name: &str) -> Result<Option<Vec<u8>>, S3Error> {
         let key = self.key(name);
         let doing = || format!("read {key} in {}", self.place);
-        let answer = match self.client.get_object().bucket(&self.bucket).key(&key).send().await {
+        let answer = match self
+            .client
+            .get_object()
+            .bucket(&self.bucket)
+            .key(&key)
+            .send()
+            .await
+        {
             Ok(answer) => answer,
             Err(error) if classify::is_not_found(&error) => return Ok(None),
             Err(error) => return Err(classify::classify(error, doing())),
@@ -172,11 +207,16 @@ impl S3Client {
         let mut content = Vec::new();
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|error| {
-                S3Error::new(S3ErrorKind::Unreachable, doing(), "the answer ended early").with_source(error)
+                S3Error::new(S3ErrorKind::Unreachable, doing(), "the answer ended early")
+                    .with_source(error)
             })?;
             content.extend_from_slice(&chunk);
             if content.len() as u64 > MAX_SMALL_OBJECT_BYTES {
-                return Err(S3Error::new(S3ErrorKind::Other, doing(), "it is larger than such an object can be"));
+                return Err(S3Error::new(
+                    S3ErrorKind::Other,
+                    doing(),
+                    "it is larger than such an object can be",
+                ));
             }
         }
         Ok(Some(content))
@@ -200,7 +240,13 @@ impl S3Client {
     /// When it cannot be removed.
     pub async fn delete(&self, name: &str) -> Result<(), S3Error> {
         let key = self.key(name);
-        let sent = self.client.delete_object().bucket(&self.bucket).key(&key).send().await;
+        let sent = self
+            .client
+            .delete_object()
+            .bucket(&self.bucket)
+            .key(&key)
+            .send()
+            .await;
         sent.map_err(|error| classify::classify(error, format!("delete {key} in {}", self.place)))?;
         Ok(())
     }
@@ -211,13 +257,30 @@ impl S3Client {
     /// When they cannot be listed or aborted.
     pub async fn abort_uploads(&self, prefix: &str) -> Result<usize, S3Error> {
         let doing = || format!("abort incomplete uploads in {}", self.place);
-        let request = self.client.list_multipart_uploads().bucket(&self.bucket).prefix(self.key(prefix));
-        let listed = request.send().await.map_err(|error| classify::classify(error, doing()))?;
+        let request = self
+            .client
+            .list_multipart_uploads()
+            .bucket(&self.bucket)
+            .prefix(self.key(prefix));
+        let listed = request
+            .send()
+            .await
+            .map_err(|error| classify::classify(error, doing()))?;
         let mut aborted = 0;
         for upload in listed.uploads() {
-            let (Some(key), Some(id)) = (upload.key(), upload.upload_id()) else { continue };
-            let request = self.client.abort_multipart_upload().bucket(&self.bucket).key(key).upload_id(id);
-            request.send().await.map_err(|error| classify::classify(error, doing()))?;
+            let (Some(key), Some(id)) = (upload.key(), upload.upload_id()) else {
+                continue;
+            };
+            let request = self
+                .client
+                .abort_multipart_upload()
+                .bucket(&self.bucket)
+                .key(key)
+                .upload_id(id);
+            request
+                .send()
+                .await
+                .map_err(|error| classify::classify(error, doing()))?;
             aborted += 1;
         }
         Ok(aborted)
@@ -229,6 +292,10 @@ fn object_info(object: &Object, base: &str) -> Option<ObjectInfo> {
     Some(ObjectInfo {
         key: object.key()?.strip_prefix(base)?.to_owned(),
         size_bytes: u64::try_from(object.size()?).ok()?,
-        modified: Timestamp::new(modified.secs(), i32::try_from(modified.subsec_nanos()).ok()?).ok()?,
+        modified: Timestamp::new(
+            modified.secs(),
+            i32::try_from(modified.subsec_nanos()).ok()?,
+        )
+        .ok()?,
     })
 }

@@ -43,8 +43,17 @@ pub struct S3Error {
 }
 
 impl S3Error {
-    pub(crate) fn new(kind: S3ErrorKind, doing: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { kind, doing: doing.into(), detail: detail.into(), source: None }
+    pub(crate) fn new(
+        kind: S3ErrorKind,
+        doing: impl Into<String>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind,
+            doing: doing.into(),
+            detail: detail.into(),
+            source: None,
+        }
     }
 
     pub(crate) fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
@@ -61,20 +70,30 @@ impl S3Error {
     pub fn next_step(&self) -> &'static str {
         match self.kind {
             S3ErrorKind::WrongAccessKey => "check the access key",
-            S3ErrorKind::WrongSecretKey => "check the secret key: it does not belong to this access key",
+            S3ErrorKind::WrongSecretKey => {
+                "check the secret key: it does not belong to this access key"
+            }
             S3ErrorKind::NoSuchBucket => "create the bucket or correct its name",
             S3ErrorKind::AccessDenied => {
                 "allow this key to list the bucket and to read and write objects under the path"
             }
-            S3ErrorKind::Unreachable => "check the endpoint and that the server runs and can be reached from the pod",
-            S3ErrorKind::UnknownAuthority => "give the certificate of the server's authority as s3_tls_ca_chain",
+            S3ErrorKind::Unreachable => {
+                "check the endpoint and that the server runs and can be reached from the pod"
+            }
+            S3ErrorKind::UnknownAuthority => {
+                "give the certificate of the server's authority as s3_tls_ca_chain"
+            }
             S3ErrorKind::CaUsedAsEndEntity => {
                 "give the certificate of the authority that signed the server's, or make the server's own without CA:TRUE"
             }
-            S3ErrorKind::BadCertificate => "renew the server's certificate, or use the host name that it is for",
+            S3ErrorKind::BadCertificate => {
+                "renew the server's certificate, or use the host name that it is for"
+            }
             S3ErrorKind::WrongRegion => "set the region that the bucket is in",
             S3ErrorKind::ClockSkew => "set the clock of this machine or of the S3 server right",
-            S3ErrorKind::Server | S3ErrorKind::Other => "look at the S3 server's own log, then try again",
+            S3ErrorKind::Server | S3ErrorKind::Other => {
+                "look at the S3 server's own log, then try again"
+            }
         }
     }
 
@@ -93,11 +112,17 @@ impl fmt::Display for S3Error {
             S3ErrorKind::NoSuchBucket => "the bucket does not exist",
             S3ErrorKind::AccessDenied => "access denied",
             S3ErrorKind::Unreachable => "the S3 server cannot be reached",
-            S3ErrorKind::UnknownAuthority => "the S3 server's certificate is signed by an unknown authority",
-            S3ErrorKind::CaUsedAsEndEntity => "the S3 server uses a certificate authority's certificate as its own",
+            S3ErrorKind::UnknownAuthority => {
+                "the S3 server's certificate is signed by an unknown authority"
+            }
+            S3ErrorKind::CaUsedAsEndEntity => {
+                "the S3 server uses a certificate authority's certificate as its own"
+            }
             S3ErrorKind::BadCertificate => "the S3 server's certificate is not valid",
             S3ErrorKind::WrongRegion => "the bucket is in another region",
-            S3ErrorKind::ClockSkew => "the clocks of this machine and of the S3 server are too far apart",
+            S3ErrorKind::ClockSkew => {
+                "the clocks of this machine and of the S3 server are too far apart"
+            }
             S3ErrorKind::Server => "the S3 server failed",
             S3ErrorKind::Other => "unexpected answer",
         };
@@ -111,6 +136,8 @@ impl fmt::Display for S3Error {
 
 impl Error for S3Error {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn Error + 'static))
     }
 }

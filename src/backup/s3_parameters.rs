@@ -90,19 +90,37 @@ impl S3Parameters {
     /// ```
     pub fn new(raw: RawS3Parameters) -> Result<Self, Vec<ParameterProblem>> {
         let mut problems = Vec::new();
-        let access_key = keep(&mut problems, "access-key", checks::key(raw.access_key, "access key"));
-        let secret_key = keep(&mut problems, "secret-key", checks::key(raw.secret_key, "secret key"));
+        let access_key = keep(
+            &mut problems,
+            "access-key",
+            checks::key(raw.access_key, "access key"),
+        );
+        let secret_key = keep(
+            &mut problems,
+            "secret-key",
+            checks::key(raw.secret_key, "secret key"),
+        );
         let bucket = keep(&mut problems, "bucket", checks::bucket(raw.bucket));
         let region = keep(&mut problems, "region", checks::region(raw.region));
         let endpoint = keep(&mut problems, "endpoint", checks::endpoint(raw.endpoint));
         let path = keep(&mut problems, "path", checks::path(raw.path));
-        let style = keep(&mut problems, "s3-uri-style", checks::uri_style(raw.s3_uri_style));
-        let chain = keep(&mut problems, "tls-ca-chain", ca_chain::parse(raw.tls_ca_chain.as_deref()));
+        let style = keep(
+            &mut problems,
+            "s3-uri-style",
+            checks::uri_style(raw.s3_uri_style),
+        );
+        let chain = keep(
+            &mut problems,
+            "tls-ca-chain",
+            ca_chain::parse(raw.tls_ca_chain.as_deref()),
+        );
         if let (Some(endpoint), Some(region)) = (&endpoint, &region) {
             let both = check_endpoint_or_region_set(endpoint.as_deref(), region.as_deref());
             keep(&mut problems, "endpoint", both);
         }
-        match (access_key, secret_key, bucket, region, endpoint, path, style, chain) {
+        match (
+            access_key, secret_key, bucket, region, endpoint, path, style, chain,
+        ) {
             (
                 Some(access_key),
                 Some(secret_key),
@@ -187,7 +205,10 @@ impl S3Parameters {
 ///
 /// # Errors
 /// Says so when neither is set.
-pub fn check_endpoint_or_region_set(endpoint: Option<&str>, region: Option<&str>) -> Result<(), String> {
+pub fn check_endpoint_or_region_set(
+    endpoint: Option<&str>,
+    region: Option<&str>,
+) -> Result<(), String> {
     if endpoint.is_none() && region.is_none() {
         return Err("one of region or endpoint must be set".to_owned());
     }
@@ -196,15 +217,21 @@ pub fn check_endpoint_or_region_set(endpoint: Option<&str>, region: Option<&str>
 
 /// Bytes in hexadecimal, lower case.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        use fmt::Write as _;
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            use fmt::Write as _;
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
-fn keep<T>(problems: &mut Vec<ParameterProblem>, parameter: &'static str, checked: Result<T, String>) -> Option<T> {
+fn keep<T>(
+    problems: &mut Vec<ParameterProblem>,
+    parameter: &'static str,
+    checked: Result<T, String>,
+) -> Option<T> {
     match checked {
         Ok(value) => Some(value),
         Err(message) => {
@@ -250,7 +277,10 @@ pub fn get_environment(s3_parameters: &S3Parameters) -> BTreeMap<&'static str, S
     let mut environment = BTreeMap::from([
         ("AWS_ACCESS_KEY_ID", s3_parameters.access_key.clone()),
         ("AWS_SECRET_ACCESS_KEY", s3_parameters.secret_key.clone()),
-        ("AWS_DEFAULT_REGION", SecretString::from(s3_parameters.signing_region())),
+        (
+            "AWS_DEFAULT_REGION",
+            SecretString::from(s3_parameters.signing_region()),
+        ),
     ]);
     if let Some(endpoint) = &s3_parameters.endpoint {
         environment.insert("AWS_ENDPOINT_URL", SecretString::from(endpoint.as_str()));

@@ -13,16 +13,26 @@ use super::paths::DATA_FOLDER;
 /// # Errors
 /// When the workload does not answer.
 pub async fn sweep(container: &Client, now: Timestamp) -> Result<bool, Error> {
-    let options = ListOptions { pattern: Some(".backup-backup-*"), ..ListOptions::default() };
+    let options = ListOptions {
+        pattern: Some(".backup-backup-*"),
+        ..ListOptions::default()
+    };
     let limit = SignedDuration::try_from(SWEEP_AFTER).unwrap_or(SignedDuration::MAX);
     let staging = match container.list_files_with(DATA_FOLDER, options).await {
         Ok(staging) => staging,
         Err(error) if error.is_not_found() => return Ok(false),
         Err(error) => return Err(error),
     };
-    if !staging.iter().any(|folder| now.duration_since(folder.last_modified) > limit) {
+    if !staging
+        .iter()
+        .any(|folder| now.duration_since(folder.last_modified) > limit)
+    {
         return Ok(false);
     }
-    build_clean_command(None).exec(container, CLEAN_UP).output_limit_bytes(4096).output().await?;
+    build_clean_command(None)
+        .exec(container, CLEAN_UP)
+        .output_limit_bytes(4096)
+        .output()
+        .await?;
     Ok(true)
 }

@@ -73,7 +73,9 @@ pub async fn probe(container: &Client) -> Result<WorkloadTools, ProbeError> {
         .output()
         .await;
     match ran {
-        Ok(output) if output.status.success() => Ok(parse(&String::from_utf8_lossy(&output.stdout))),
+        Ok(output) if output.status.success() => {
+            Ok(parse(&String::from_utf8_lossy(&output.stdout)))
+        }
         Ok(_) => Err(ProbeError::NoBash),
         Err(error) if error.is_not_found() => Err(ProbeError::NoBash),
         Err(error) => Err(ProbeError::Workload(error)),
@@ -85,8 +87,15 @@ fn parse(said: &str) -> WorkloadTools {
     let mut found = Vec::new();
     for line in said.lines() {
         let mut fields = line.splitn(3, '\t');
-        let (Some(name), Some(value), text) = (fields.next(), fields.next(), fields.next()) else { continue };
-        let text = text.map(|text| text.chars().filter(|letter| !letter.is_control()).take(200).collect());
+        let (Some(name), Some(value), text) = (fields.next(), fields.next(), fields.next()) else {
+            continue;
+        };
+        let text = text.map(|text| {
+            text.chars()
+                .filter(|letter| !letter.is_control())
+                .take(200)
+                .collect()
+        });
         match name {
             "uid" => tools.root = value == "0",
             "aws" => (tools.aws, tools.aws_version) = (Some(value.to_owned()), text),
@@ -99,8 +108,13 @@ fn parse(said: &str) -> WorkloadTools {
     }
     let needed = ["aws", "python", "tar", "gpg", "flock", "base64"];
     let as_root = tools.root.then_some("setpriv");
-    let missing = needed.into_iter().chain(as_root).filter(|name| !found.contains(name));
-    tools.missing = missing.map(|name| if name == "python" { "python3" } else { name }.to_owned()).collect();
+    let missing = needed
+        .into_iter()
+        .chain(as_root)
+        .filter(|name| !found.contains(name));
+    tools.missing = missing
+        .map(|name| if name == "python" { "python3" } else { name }.to_owned())
+        .collect();
     tools
 }
 
@@ -110,11 +124,20 @@ mod tests {
 
     #[test]
     fn missing_programs_are_named_and_setpriv_matters_to_root_only() {
-        let tools = parse("uid\t0\t\naws\t/aws/dist/aws\taws-cli/2\ngpg\t/usr/bin/gpg\tgpg\nsynapse\t\t1.163.2\n");
+        let tools = parse(
+            "uid\t0\t\naws\t/aws/dist/aws\taws-cli/2\ngpg\t/usr/bin/gpg\tgpg\nsynapse\t\t1.163.2\n",
+        );
         assert_eq!(tools.aws.as_deref(), Some("/aws/dist/aws"));
         assert_eq!(tools.synapse_version.as_deref(), Some("1.163.2"));
         assert!(tools.root && tools.zstd.is_none());
-        assert_eq!(tools.missing, ["python3", "tar", "flock", "base64", "setpriv"]);
-        assert!(!parse("uid\t991\t\n").missing.contains(&"setpriv".to_owned()));
+        assert_eq!(
+            tools.missing,
+            ["python3", "tar", "flock", "base64", "setpriv"]
+        );
+        assert!(
+            !parse("uid\t991\t\n")
+                .missing
+                .contains(&"setpriv".to_owned())
+        );
     }
 }

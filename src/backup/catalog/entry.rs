@@ -80,7 +80,11 @@ impl Entry {
 
     /// The word for its state: that of [`BackupState`], or `legacy`.
     pub fn status(&self) -> String {
-        if self.legacy { "legacy".to_owned() } else { self.state.to_string() }
+        if self.legacy {
+            "legacy".to_owned()
+        } else {
+            self.state.to_string()
+        }
     }
 }
 
@@ -115,20 +119,34 @@ impl Objects {
         let state = match &self.marker {
             Some((marker, _)) => self.compared_with(marker),
             None if self.failed => BackupState::Failed,
-            None if self.heartbeat.is_some_and(|beat| now.duration_since(beat) < fresh) => BackupState::InProgress,
+            None if self
+                .heartbeat
+                .is_some_and(|beat| now.duration_since(beat) < fresh) =>
+            {
+                BackupState::InProgress
+            }
             None => BackupState::Abandoned,
         };
         Entry {
             id,
             state,
             legacy: false,
-            modified: self.marker.map(|(_, at)| at).or(self.newest).unwrap_or(Timestamp::UNIX_EPOCH),
-            size_bytes: self.state_bytes.unwrap_or(0).saturating_add(self.media_bytes.unwrap_or(0)),
+            modified: self
+                .marker
+                .map(|(_, at)| at)
+                .or(self.newest)
+                .unwrap_or(Timestamp::UNIX_EPOCH),
+            size_bytes: self
+                .state_bytes
+                .unwrap_or(0)
+                .saturating_add(self.media_bytes.unwrap_or(0)),
         }
     }
 
     fn compared_with(&self, marker: &MarkerName) -> BackupState {
-        if self.state_bytes == Some(marker.state_bytes) && self.media_bytes == Some(marker.media_bytes) {
+        if self.state_bytes == Some(marker.state_bytes)
+            && self.media_bytes == Some(marker.media_bytes)
+        {
             BackupState::Finished
         } else {
             BackupState::Damaged

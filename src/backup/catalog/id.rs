@@ -24,7 +24,11 @@ pub struct InvalidBackupId(String);
 
 impl fmt::Display for InvalidBackupId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:?} is no backup id; list-backups shows them", self.0)
+        write!(
+            formatter,
+            "{:?} is no backup id; list-backups shows them",
+            self.0
+        )
     }
 }
 
@@ -33,7 +37,10 @@ impl std::error::Error for InvalidBackupId {}
 impl BackupId {
     /// The id of a backup that begins now; two of the same second differ by `salt`.
     pub fn new(now: Timestamp, salt: u16) -> Self {
-        let time = now.to_zoned(TimeZone::UTC).strftime("%Y%m%d-%H%M%S").to_string();
+        let time = now
+            .to_zoned(TimeZone::UTC)
+            .strftime("%Y%m%d-%H%M%S")
+            .to_string();
         Self(format!("backup-{time}-{salt:04x}"))
     }
 
@@ -75,5 +82,7 @@ impl FromStr for BackupId {
 
 /// Whether this is the name of a backup of the Python charm: its time with microseconds in one number.
 pub(super) fn is_legacy(name: &str) -> bool {
-    name.strip_prefix("backup-").is_some_and(|digits| digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    name.strip_prefix("backup-").is_some_and(|digits| {
+        digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }

@@ -21,7 +21,11 @@ pub struct MarkerName {
 
 impl fmt::Display for MarkerName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "manifest-{}-{}.json", self.state_bytes, self.media_bytes)
+        write!(
+            formatter,
+            "manifest-{}-{}.json",
+            self.state_bytes, self.media_bytes
+        )
     }
 }
 
@@ -29,13 +33,23 @@ impl FromStr for MarkerName {
     type Err = ();
 
     fn from_str(name: &str) -> Result<Self, ()> {
-        let sizes = name.strip_prefix("manifest-").and_then(|rest| rest.strip_suffix(".json")).ok_or(())?;
+        let sizes = name
+            .strip_prefix("manifest-")
+            .and_then(|rest| rest.strip_suffix(".json"))
+            .ok_or(())?;
         let (state, media) = sizes.split_once('-').ok_or(())?;
         let read = |digits: &str| -> Result<u64, ()> {
             let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-            if plain { digits.parse().map_err(drop) } else { Err(()) }
+            if plain {
+                digits.parse().map_err(drop)
+            } else {
+                Err(())
+            }
         };
-        Ok(Self { state_bytes: read(state)?, media_bytes: read(media)? })
+        Ok(Self {
+            state_bytes: read(state)?,
+            media_bytes: read(media)?,
+        })
     }
 }
 
@@ -86,6 +100,9 @@ pub struct Manifest {
 impl Manifest {
     /// The name of the object that this manifest is written to.
     pub fn marker(&self) -> MarkerName {
-        MarkerName { state_bytes: self.state.size_bytes, media_bytes: self.media.size_bytes }
+        MarkerName {
+            state_bytes: self.state.size_bytes,
+            media_bytes: self.media.size_bytes,
+        }
     }
 }

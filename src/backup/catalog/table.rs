@@ -21,7 +21,10 @@ pub fn formatted(entries: &[Entry]) -> String {
     table.push('\n');
     table.push_str(&"-".repeat(HEADER.len()));
     for entry in entries.iter().take(MOST_ENTRIES) {
-        let modified = entry.modified.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%SZ");
+        let modified = entry
+            .modified
+            .to_zoned(TimeZone::UTC)
+            .strftime("%Y-%m-%dT%H:%M:%SZ");
         // Writing to a String cannot fail.
         let _ = write!(
             table,

@@ -5,7 +5,11 @@ const NOW: &str = "2026-11-23T12:00:00Z";
 const ID: &str = "backup-20261123-110000-00ff";
 
 fn object(key: &str, size_bytes: u64, modified: &str) -> ObjectInfo {
-    ObjectInfo { key: key.to_owned(), size_bytes, modified: modified.parse().unwrap() }
+    ObjectInfo {
+        key: key.to_owned(),
+        size_bytes,
+        modified: modified.parse().unwrap(),
+    }
 }
 
 fn catalog(objects: &[(&str, u64, &str)]) -> Catalog {
@@ -27,33 +31,73 @@ fn backup_is_finished_only_with_a_marker_that_fits_both_archives() {
     let state_archive = ("state.tar.zst.gpg", 10, OLD);
     let media = ("media.tar.gpg", 20, OLD);
     let marker = ("manifest-10-20.json", 500, OLD);
-    assert_eq!(state(&[state_archive, media, marker]), BackupState::Finished);
+    assert_eq!(
+        state(&[state_archive, media, marker]),
+        BackupState::Finished
+    );
     assert_eq!(state(&[state_archive, media]), BackupState::Abandoned);
     assert_eq!(state(&[state_archive, marker]), BackupState::Damaged);
-    assert_eq!(state(&[state_archive, ("media.tar.gpg", 19, OLD), marker]), BackupState::Damaged);
-    assert_eq!(state(&[state_archive, media, ("manifest-10-x.json", 1, OLD)]), BackupState::Abandoned);
-    assert_eq!(state(&[state_archive, media, ("manifest-+10-20.json", 1, OLD)]), BackupState::Abandoned);
+    assert_eq!(
+        state(&[state_archive, ("media.tar.gpg", 19, OLD), marker]),
+        BackupState::Damaged
+    );
+    assert_eq!(
+        state(&[state_archive, media, ("manifest-10-x.json", 1, OLD)]),
+        BackupState::Abandoned
+    );
+    assert_eq!(
+        state(&[state_archive, media, ("manifest-+10-20.json", 1, OLD)]),
+        BackupState::Abandoned
+    );
 }
 
 #[test]
 fn unfinished_backup_is_in_progress_while_its_heart_beats() {
-    assert_eq!(state(&[("heartbeat.json", 1, "2026-11-23T11:55:01Z")]), BackupState::InProgress);
-    assert_eq!(state(&[("heartbeat.json", 1, "2026-11-23T11:54:59Z")]), BackupState::Abandoned);
-    assert_eq!(state(&[("heartbeat.json", 1, NOW), ("failed.json", 1, NOW)]), BackupState::Failed);
+    assert_eq!(
+        state(&[("heartbeat.json", 1, "2026-11-23T11:55:01Z")]),
+        BackupState::InProgress
+    );
+    assert_eq!(
+        state(&[("heartbeat.json", 1, "2026-11-23T11:54:59Z")]),
+        BackupState::Abandoned
+    );
+    assert_eq!(
+        state(&[("heartbeat.json", 1, NOW), ("failed.json", 1, NOW)]),
+        BackupState::Failed
+    );
 }
 
 #[test]
 fn other_objects_are_counted_and_legacy_backups_listed() {
     let mut reader = Reader::default();
-    for key in ["backup-x", "backup-../../etc", "backup-20261123-110000-00FF/started.json", "backup-1/2/3"] {
+    for key in [
+        "backup-x",
+        "backup-../../etc",
+        "backup-20261123-110000-00FF/started.json",
+        "backup-1/2/3",
+    ] {
         reader.take(&object(key, 1, OLD));
     }
-    reader.take(&object("backup-20250102030405123456", 7, "2025-01-02T03:05:00Z"));
+    reader.take(&object(
+        "backup-20250102030405123456",
+        7,
+        "2025-01-02T03:05:00Z",
+    ));
     reader.take(&object(&format!("{ID}/started.json"), 7, OLD));
     let catalog = reader.finish(NOW.parse().unwrap());
     assert_eq!(catalog.foreign_objects, 4);
-    let rows: Vec<_> = catalog.entries.iter().map(|entry| (entry.id.as_str(), entry.status())).collect();
-    assert_eq!(rows, [(ID, "abandoned".to_owned()), ("backup-20250102030405123456", "legacy".to_owned())]);
+    let rows: Vec<_> = catalog
+        .entries
+        .iter()
+        .map(|entry| (entry.id.as_str(), entry.status()))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            (ID, "abandoned".to_owned()),
+            ("backup-20250102030405123456", "legacy".to_owned())
+        ]
+    );
     assert!(catalog.latest().is_none());
 }
 
@@ -61,7 +105,11 @@ fn other_objects_are_counted_and_legacy_backups_listed() {
 fn pages_go_from_new_to_old_and_say_what_is_left() {
     let mut reader = Reader::default();
     for second in 0..5 {
-        reader.take(&object(&format!("backup-20261123-11000{second}-0000/started.json"), 1, OLD));
+        reader.take(&object(
+            &format!("backup-20261123-11000{second}-0000/started.json"),
+            1,
+            OLD,
+        ));
     }
     let catalog = reader.finish(NOW.parse().unwrap());
     let (first, truncated) = catalog.page(2, None);
@@ -84,13 +132,24 @@ fn table_of_thousands_stays_small() {
     let table = formatted(&vec![entry; 5000]);
     assert!(table.len() < 100 * 1024 / 3);
     assert_eq!(table.lines().count(), MOST_ENTRIES + 2);
-    assert!(table.lines().last().unwrap().starts_with("backup-20261123-110000-00ff | 2026-11-23T12:00:00Z |"));
+    assert!(
+        table
+            .lines()
+            .last()
+            .unwrap()
+            .starts_with("backup-20261123-110000-00ff | 2026-11-23T12:00:00Z |")
+    );
 }
 
 #[test]
 fn sizes_are_read_by_people() {
-    for (bytes, text) in [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (12_400_000_000, "12.4 GB"), (3_000_000_000_000_000, "3000.0 TB")]
-    {
+    for (bytes, text) in [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (12_400_000_000, "12.4 GB"),
+        (3_000_000_000_000_000, "3000.0 TB"),
+    ] {
         assert_eq!(size(bytes), text);
     }
 }
@@ -101,7 +160,16 @@ fn ids_have_a_strict_grammar() {
     assert_eq!(id.as_str(), "backup-20261123-070501-00ab");
     assert_eq!(id.as_str().parse::<BackupId>().as_ref(), Ok(&id));
     let long = "x".repeat(300);
-    for bad in ["", "..", "a/b", "-x", "backup-20261123-070501-00AB", "backup-20261123-070501-00ab\n", "%2e", &long] {
+    for bad in [
+        "",
+        "..",
+        "a/b",
+        "-x",
+        "backup-20261123-070501-00AB",
+        "backup-20261123-070501-00ab\n",
+        "%2e",
+        &long,
+    ] {
         assert!(bad.parse::<BackupId>().is_err(), "{bad:?}");
     }
 }

@@ -51,8 +51,18 @@ pub struct BackupError {
 }
 
 impl BackupError {
-    pub(super) fn new(stage: Stage, message: impl Into<String>, next_step: impl Into<String>) -> Self {
-        Self { stage, message: message.into(), next_step: next_step.into(), log_tail: String::new(), source: None }
+    pub(super) fn new(
+        stage: Stage,
+        message: impl Into<String>,
+        next_step: impl Into<String>,
+    ) -> Self {
+        Self {
+            stage,
+            message: message.into(),
+            next_step: next_step.into(),
+            log_tail: String::new(),
+            source: None,
+        }
     }
 
     pub(super) fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
@@ -66,8 +76,12 @@ impl BackupError {
     }
 
     pub(super) fn workload(source: pebble_client::Error) -> Self {
-        Self::new(Stage::Workload, "the workload container did not answer", "run create-backup again when it runs")
-            .with_source(source)
+        Self::new(
+            Stage::Workload,
+            "the workload container did not answer",
+            "run create-backup again when it runs",
+        )
+        .with_source(source)
     }
 
     pub(super) fn foreign(foreign: &Foreign, place: &str) -> Self {
@@ -105,13 +119,19 @@ impl BackupError {
 
 impl fmt::Display for BackupError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "no backup was made ({}): {}", self.stage, self.message)
+        write!(
+            formatter,
+            "no backup was made ({}): {}",
+            self.stage, self.message
+        )
     }
 }
 
 impl Error for BackupError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn Error + 'static))
     }
 }
 
@@ -125,9 +145,11 @@ impl From<PathsError> for BackupError {
     fn from(error: PathsError) -> Self {
         match error {
             PathsError::Workload(error) => Self::workload(error),
-            error @ PathsError::ExtraPath(..) => {
-                Self::new(Stage::Preflight, error.to_string(), "correct the option backup_extra_paths")
-            }
+            error @ PathsError::ExtraPath(..) => Self::new(
+                Stage::Preflight,
+                error.to_string(),
+                "correct the option backup_extra_paths",
+            ),
         }
     }
 }
@@ -137,34 +159,64 @@ const STAGES: [&str; 5] = ["tar", "zstd", "gpg", "relay", "aws"];
 
 /// The stage that is the first real cause, and its status. One that ends early makes those before it fail at writing, and
 /// those after it succeed with too little: so it is the last one that failed.
-pub(super) fn first_cause(stages: &BTreeMap<String, i32>, tolerate_changes: bool) -> Option<(&'static str, i32)> {
+pub(super) fn first_cause(
+    stages: &BTreeMap<String, i32>,
+    tolerate_changes: bool,
+) -> Option<(&'static str, i32)> {
     let failed = |name: &&'static str| {
         let status = stages.get(*name).copied().unwrap_or(0);
         let tolerated = *name == "tar" && status == 1 && tolerate_changes;
         (status != 0 && !tolerated).then_some((*name, status))
     };
-    let snapshot = stages.get("snapshot").copied().filter(|status| *status != 0).map(|status| ("snapshot", status));
+    let snapshot = stages
+        .get("snapshot")
+        .copied()
+        .filter(|status| *status != 0)
+        .map(|status| ("snapshot", status));
     STAGES.iter().rev().find_map(failed).or(snapshot)
 }
 
 /// What a stage's end means.
-pub(super) fn of_stage(archive: &str, (name, status): (&'static str, i32), log_tail: String) -> BackupError {
+pub(super) fn of_stage(
+    archive: &str,
+    (name, status): (&'static str, i32),
+    log_tail: String,
+) -> BackupError {
     let last = last_words(&log_tail);
-    let said = if last.is_empty() { String::new() } else { format!(": {last}") };
-    let stage = if name == "snapshot" { Stage::Snapshot } else { Stage::Program(name) };
+    let said = if last.is_empty() {
+        String::new()
+    } else {
+        format!(": {last}")
+    };
+    let stage = if name == "snapshot" {
+        Stage::Snapshot
+    } else {
+        Stage::Program(name)
+    };
     let (message, next) = match (name, status) {
         ("snapshot", 65) => (
             format!("the database is damaged or cannot be read{said}"),
             "keep the older backups; repair the database or restore one of them",
         ),
-        (_, 74) => (last.clone(), "make the volume larger or remove what is not needed, then run create-backup again"),
-        (name, 129..) => (
-            format!("{name} of the {archive} archive was ended by signal {}", status - 128),
-            if status == 137 { "look whether the container ran out of memory, then run create-backup again" } else { AGAIN },
+        (_, 74) => (
+            last.clone(),
+            "make the volume larger or remove what is not needed, then run create-backup again",
         ),
-        (name, status) => {
-            (format!("{name} of the {archive} archive failed with exit code {status}{said}"), next_step_of(name, &last))
-        }
+        (name, 129..) => (
+            format!(
+                "{name} of the {archive} archive was ended by signal {}",
+                status - 128
+            ),
+            if status == 137 {
+                "look whether the container ran out of memory, then run create-backup again"
+            } else {
+                AGAIN
+            },
+        ),
+        (name, status) => (
+            format!("{name} of the {archive} archive failed with exit code {status}{said}"),
+            next_step_of(name, &last),
+        ),
     };
     BackupError::new(stage, message, next).with_log(log_tail)
 }
@@ -174,21 +226,37 @@ const AGAIN: &str = "run create-backup again";
 fn next_step_of(name: &str, said: &str) -> &'static str {
     match name {
         "aws" if said.contains("AccessDenied") => "allow this key to write objects under the path",
-        "aws" if said.contains("SSL") => "give the certificate of the server's authority as s3_tls_ca_chain",
-        "aws" => "check that the S3 server can be reached from the workload container, then run create-backup again",
+        "aws" if said.contains("SSL") => {
+            "give the certificate of the server's authority as s3_tls_ca_chain"
+        }
+        "aws" => {
+            "check that the S3 server can be reached from the workload container, then run create-backup again"
+        }
         "tar" => "make the file readable for user 991 or take it out of backup_extra_paths",
-        "snapshot" => "look at what the database's folder allows user 991, then run create-backup again",
+        "snapshot" => {
+            "look at what the database's folder allows user 991, then run create-backup again"
+        }
         _ => AGAIN,
     }
 }
 
 fn last_words(log_tail: &str) -> String {
-    let last = log_tail.lines().rev().map(str::trim).find(|line| !line.is_empty() && !super::report::is_change(line));
-    printable(last.unwrap_or_default().trim_start_matches("synapse-charm: "))
+    let last = log_tail
+        .lines()
+        .rev()
+        .map(str::trim)
+        .find(|line| !line.is_empty() && !super::report::is_change(line));
+    printable(
+        last.unwrap_or_default()
+            .trim_start_matches("synapse-charm: "),
+    )
 }
 
 fn printable(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(400).collect()
+    text.chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .take(400)
+        .collect()
 }
 
 /// The last lines of what tools say, with a bound, secrets taken out.
@@ -212,9 +280,12 @@ impl LogTail {
 
     /// Tools are not known to repeat secrets; should one do so, it goes no further than this.
     pub(super) fn redacted(&self, secrets: &[&str]) -> String {
-        secrets.iter().filter(|secret| !secret.is_empty()).fold(self.text.clone(), |text, secret| {
-            text.replace(secret, "[redacted]")
-        })
+        secrets
+            .iter()
+            .filter(|secret| !secret.is_empty())
+            .fold(self.text.clone(), |text, secret| {
+                text.replace(secret, "[redacted]")
+            })
     }
 }
 
@@ -223,18 +294,48 @@ mod tests {
     use super::*;
 
     fn cause(stages: &[(&str, i32)], tolerate: bool) -> Option<(&'static str, i32)> {
-        let stages = stages.iter().map(|(name, status)| ((*name).to_owned(), *status)).collect();
+        let stages = stages
+            .iter()
+            .map(|(name, status)| ((*name).to_owned(), *status))
+            .collect();
         first_cause(&stages, tolerate)
     }
 
     #[test]
     fn cause_is_the_stage_whose_end_the_others_followed() {
         assert_eq!(cause(&[("tar", 0), ("gpg", 0), ("aws", 0)], false), None);
-        assert_eq!(cause(&[("tar", 2), ("gpg", 0), ("aws", 0)], false), Some(("tar", 2)));
-        assert_eq!(cause(&[("tar", 141), ("gpg", 137), ("aws", 0)], false), Some(("gpg", 137)));
-        assert_eq!(cause(&[("tar", 141), ("gpg", 2), ("relay", 141), ("aws", 1)], false), Some(("aws", 1)));
-        assert_eq!(cause(&[("snapshot", 143), ("tar", 141), ("gpg", 2), ("relay", 141), ("aws", 1)], false), Some(("aws", 1)));
-        assert_eq!(cause(&[("snapshot", 65), ("tar", 0)], false), Some(("snapshot", 65)));
+        assert_eq!(
+            cause(&[("tar", 2), ("gpg", 0), ("aws", 0)], false),
+            Some(("tar", 2))
+        );
+        assert_eq!(
+            cause(&[("tar", 141), ("gpg", 137), ("aws", 0)], false),
+            Some(("gpg", 137))
+        );
+        assert_eq!(
+            cause(
+                &[("tar", 141), ("gpg", 2), ("relay", 141), ("aws", 1)],
+                false
+            ),
+            Some(("aws", 1))
+        );
+        assert_eq!(
+            cause(
+                &[
+                    ("snapshot", 143),
+                    ("tar", 141),
+                    ("gpg", 2),
+                    ("relay", 141),
+                    ("aws", 1)
+                ],
+                false
+            ),
+            Some(("aws", 1))
+        );
+        assert_eq!(
+            cause(&[("snapshot", 65), ("tar", 0)], false),
+            Some(("snapshot", 65))
+        );
     }
 
     #[test]
@@ -251,9 +352,21 @@ mod tests {
             "no backup was made (gpg): gpg of the media archive was ended by signal 9; \
              look whether the container ran out of memory, then run create-backup again"
         );
-        let error = of_stage("media", ("aws", 1), "x\nupload failed: (AccessDenied) no\n".to_owned());
-        assert!(error.to_string().ends_with("exit code 1: upload failed: (AccessDenied) no"), "{error}");
-        assert_eq!(error.next_step(), "allow this key to write objects under the path");
+        let error = of_stage(
+            "media",
+            ("aws", 1),
+            "x\nupload failed: (AccessDenied) no\n".to_owned(),
+        );
+        assert!(
+            error
+                .to_string()
+                .ends_with("exit code 1: upload failed: (AccessDenied) no"),
+            "{error}"
+        );
+        assert_eq!(
+            error.next_step(),
+            "allow this key to write objects under the path"
+        );
     }
 
     #[test]

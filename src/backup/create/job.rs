@@ -19,11 +19,12 @@ use crate::backup::catalog::entry::names;
 use crate::backup::catalog::manifest::{ArchiveManifest, FORMAT, Manifest};
 use crate::backup::catalog::{BackupId, ID_PREFIX, table};
 use crate::backup::command::{
-    Archive, JobContext, PassphraseSource, build_backup_command, build_clean_command, build_prepare_command,
+    Archive, JobContext, PassphraseSource, build_backup_command, build_clean_command,
+    build_prepare_command,
 };
 use crate::backup::limits::{
-    CLEAN_UP, CLOCK_SKEW_WARNING, MEMORY_WORTH_TELLING_BYTES, PREPARE, SNAPSHOT_ROOM_PERCENT, aws_memory_bytes,
-    part_size_bytes, reserve_bytes,
+    CLEAN_UP, CLOCK_SKEW_WARNING, MEMORY_WORTH_TELLING_BYTES, PREPARE, SNAPSHOT_ROOM_PERCENT,
+    aws_memory_bytes, part_size_bytes, reserve_bytes,
 };
 use crate::backup::owner::Owner;
 use crate::backup::passphrase::Passphrase;
@@ -60,14 +61,30 @@ impl<'a> Running<'a> {
     ) -> Result<Self, BackupError> {
         let s3_client = S3Client::new(s3_parameters)?;
         let (began, started) = (Instant::now(), Timestamp::now());
-        Ok(Self { container, s3_parameters, s3_client, backup_key, passphrase, job, began, started })
+        Ok(Self {
+            container,
+            s3_parameters,
+            s3_client,
+            backup_key,
+            passphrase,
+            job,
+            began,
+            started,
+        })
     }
 
     /// Looks whether a job can begin; writes nothing.
     pub(super) async fn preflight(&self) -> Result<(), BackupError> {
         if !self.job.tools.missing.is_empty() {
-            let message = format!("the workload's image cannot run {}", self.job.tools.missing.join(", "));
-            return Err(BackupError::new(Stage::Preflight, message, "use an image that has these programs"));
+            let message = format!(
+                "the workload's image cannot run {}",
+                self.job.tools.missing.join(", ")
+            );
+            return Err(BackupError::new(
+                Stage::Preflight,
+                message,
+                "use an image that has these programs",
+            ));
         }
         self.s3_client.check_bucket().await?;
         let owner = self.owner();
@@ -92,13 +109,18 @@ impl<'a> Running<'a> {
             &self.job.media_store_path,
             &self.job.extra_paths,
         );
-        let (paths, ()) = tokio::try_join!(async { found.await.map_err(BackupError::from) }, self.write_marks())?;
+        let (paths, ()) = tokio::try_join!(
+            async { found.await.map_err(BackupError::from) },
+            self.write_marks()
+        )?;
         let prepared = self.prepare(&paths).await?;
         check_room(&prepared.measured)?;
         let canary = self.backup_key.object(names::CANARY);
         let upload_canary = self.s3_client.put(&canary, prepared.canary.clone());
         let archives = self.make_archives(&paths, &prepared.measured, progress);
-        let (made, ()) = tokio::try_join!(archives, async { upload_canary.await.map_err(BackupError::from) })?;
+        let (made, ()) = tokio::try_join!(archives, async {
+            upload_canary.await.map_err(BackupError::from)
+        })?;
         let manifest = self.manifest(&prepared.measured, &made);
         self.verify(&manifest).await?;
         markers::commit(&self.s3_client, self.backup_key, &manifest).await?;
@@ -126,11 +148,20 @@ impl<'a> Running<'a> {
     }
 
     fn owner(&self) -> Owner {
-        Owner::new(&self.job.model_uuid, &self.job.application, &self.job.server_name)
+        Owner::new(
+            &self.job.model_uuid,
+            &self.job.application,
+            &self.job.server_name,
+        )
     }
 
     fn runner(&self, timeout: Duration) -> Runner<'_> {
-        Runner { container: self.container, s3_parameters: self.s3_parameters, passphrase: self.passphrase, timeout }
+        Runner {
+            container: self.container,
+            s3_parameters: self.s3_parameters,
+            passphrase: self.passphrase,
+            timeout,
+        }
     }
 
     fn deadline(&self) -> Instant {
@@ -154,20 +185,34 @@ impl<'a> Running<'a> {
             "state_paths": paths.state,
             "media_paths": paths.media,
         });
-        JobContext { tools: &self.job.tools, inner_manifest: inner_manifest.to_string(), reserve_bytes }
+        JobContext {
+            tools: &self.job.tools,
+            inner_manifest: inner_manifest.to_string(),
+            reserve_bytes,
+        }
     }
 
     async fn prepare(&self, paths: &BackupPaths) -> Result<Prepared, BackupError> {
-        let command = build_prepare_command(self.s3_parameters, self.backup_key, paths, &self.context(paths, 0));
+        let command = build_prepare_command(
+            self.s3_parameters,
+            self.backup_key,
+            paths,
+            &self.context(paths, 0),
+        );
         let (mut measured, mut canary) = (None, None);
         let take_report = |report| match report {
             Report::Measured(found) => measured = Some(*found),
             Report::Canary(text) => canary = STANDARD.decode(text).ok(),
             _ => {}
         };
-        let ended = self.runner(PREPARE).run(command, take_report, |_| true).await?;
+        let ended = self
+            .runner(PREPARE)
+            .run(command, take_report, |_| true)
+            .await?;
         match (measured, canary) {
-            (Some(measured), Some(canary)) if ended.status.success() => Ok(Prepared { measured, canary }),
+            (Some(measured), Some(canary)) if ended.status.success() => {
+                Ok(Prepared { measured, canary })
+            }
             _ => Err(of_end(&ended)),
         }
     }
@@ -181,7 +226,14 @@ impl<'a> Running<'a> {
         let context = self.context(paths, reserve_bytes(measured.volume_bytes));
         let command = |archive, size_bytes| {
             let source = PassphraseSource::Stdin;
-            build_backup_command(self.s3_parameters, self.backup_key, (archive, paths), source, Some(size_bytes), &context)
+            build_backup_command(
+                self.s3_parameters,
+                self.backup_key,
+                (archive, paths),
+                source,
+                Some(size_bytes),
+                &context,
+            )
         };
         let runner = self.runner(self.job.max_duration);
         let (state_counters, media_counters) = (Counters::default(), Counters::default());
@@ -194,7 +246,9 @@ impl<'a> Running<'a> {
                 std::future::pending::<()>().await;
             }
             let media = command(Archive::Media, measured.media.archive_bytes);
-            runner.make_archive("media", media, &media_counters, None).await
+            runner
+                .make_archive("media", media, &media_counters, None)
+                .await
         };
         let total_bytes = measured.state.archive_bytes + measured.media.archive_bytes;
         let pipelines = [("state", &state_counters), ("media", &media_counters)];
@@ -207,13 +261,14 @@ impl<'a> Running<'a> {
 
     fn manifest(&self, measured: &Measured, (state, media): &(Made, Made)) -> Manifest {
         // Each archive has two members of ours.
-        let archive = |archive: Archive, made: &Made, entries: u64, file_bytes: u64| ArchiveManifest {
-            object: archive.object(&self.job.tools).to_owned(),
-            size_bytes: made.sent.bytes,
-            sha256: made.sent.sha256.clone(),
-            entries: entries + 2,
-            file_bytes,
-        };
+        let archive =
+            |archive: Archive, made: &Made, entries: u64, file_bytes: u64| ArchiveManifest {
+                object: archive.object(&self.job.tools).to_owned(),
+                size_bytes: made.sent.bytes,
+                sha256: made.sent.sha256.clone(),
+                entries: entries + 2,
+                file_bytes,
+            };
         Manifest {
             format: FORMAT,
             id: self.backup_key.to_string(),
@@ -225,8 +280,18 @@ impl<'a> Running<'a> {
             started: self.started,
             finished: Timestamp::now(),
             changed_while_read: media.changed,
-            state: archive(Archive::State, state, state.copied.entries, state.copied.bytes),
-            media: archive(Archive::Media, media, measured.media.entries, measured.media.bytes),
+            state: archive(
+                Archive::State,
+                state,
+                state.copied.entries,
+                state.copied.bytes,
+            ),
+            media: archive(
+                Archive::Media,
+                media,
+                measured.media.entries,
+                measured.media.bytes,
+            ),
         }
     }
 
@@ -240,16 +305,28 @@ impl<'a> Running<'a> {
                 if stored == Some(sent) {
                     return Ok(());
                 }
-                let has = stored.map_or("does not have it".to_owned(), |stored| format!("has {stored} bytes of it"));
-                let message = format!("{sent} bytes of {object} were sent, but the S3 server {has}");
-                Err(BackupError::new(Stage::Verify, message, "look at the S3 server's log, then run create-backup again"))
+                let has = stored.map_or("does not have it".to_owned(), |stored| {
+                    format!("has {stored} bytes of it")
+                });
+                let message =
+                    format!("{sent} bytes of {object} were sent, but the S3 server {has}");
+                Err(BackupError::new(
+                    Stage::Verify,
+                    message,
+                    "look at the S3 server's log, then run create-backup again",
+                ))
             }
         };
         tokio::try_join!(look(&manifest.state), look(&manifest.media))?;
         Ok(())
     }
 
-    fn receipt(&self, manifest: Manifest, measured: &Measured, (state, _): &(Made, Made)) -> Receipt {
+    fn receipt(
+        &self,
+        manifest: Manifest,
+        measured: &Measured,
+        (state, _): &(Made, Made),
+    ) -> Receipt {
         let contents = Contents {
             database_bytes: state.copied.database_bytes,
             users: state.copied.users,
@@ -257,7 +334,9 @@ impl<'a> Running<'a> {
             media_files: measured.media.files,
             media_bytes: measured.media.bytes,
         };
-        let needed = manifest.state.file_bytes + manifest.media.file_bytes + reserve_bytes(measured.volume_bytes);
+        let needed = manifest.state.file_bytes
+            + manifest.media.file_bytes
+            + reserve_bytes(measured.volume_bytes);
         Receipt {
             backup_id: self.backup_key.clone(),
             size_bytes: manifest.state.size_bytes + manifest.media.size_bytes,
@@ -272,22 +351,38 @@ impl<'a> Running<'a> {
     fn warnings(&self, manifest: &Manifest, measured: &Measured) -> Vec<String> {
         let mut warnings = Vec::new();
         let limit = SignedDuration::try_from(CLOCK_SKEW_WARNING).unwrap_or(SignedDuration::MAX);
-        if let Some(skew) = self.s3_client.clock_skew().filter(|skew| skew.abs() > limit) {
-            warnings.push(format!("the S3 server's clock is {} s off this machine's", skew.as_secs()));
+        if let Some(skew) = self
+            .s3_client
+            .clock_skew()
+            .filter(|skew| skew.abs() > limit)
+        {
+            warnings.push(format!(
+                "the S3 server's clock is {} s off this machine's",
+                skew.as_secs()
+            ));
         }
         let memory = aws_memory_bytes(part_size_bytes(measured.media.archive_bytes));
         if memory > MEMORY_WORTH_TELLING_BYTES {
-            warnings.push(format!("a backup of this size needs {} of memory for aws", table::size(memory)));
+            warnings.push(format!(
+                "a backup of this size needs {} of memory for aws",
+                table::size(memory)
+            ));
         }
         if manifest.changed_while_read > 0 {
-            warnings.push(format!("{} media files changed or went while they were read", manifest.changed_while_read));
+            warnings.push(format!(
+                "{} media files changed or went while they were read",
+                manifest.changed_while_read
+            ));
         }
         warnings
     }
 }
 
 fn check_room(measured: &Measured) -> Result<(), BackupError> {
-    let copy = measured.database_bytes.saturating_mul(SNAPSHOT_ROOM_PERCENT) / 100;
+    let copy = measured
+        .database_bytes
+        .saturating_mul(SNAPSHOT_ROOM_PERCENT)
+        / 100;
     let needed = copy.saturating_add(reserve_bytes(measured.volume_bytes));
     if measured.free_bytes >= needed {
         return Ok(());
@@ -297,5 +392,9 @@ fn check_room(measured: &Measured) -> Result<(), BackupError> {
         table::size(needed),
         table::size(measured.free_bytes)
     );
-    Err(BackupError::new(Stage::Preflight, message, "make the volume larger or remove what is not needed"))
+    Err(BackupError::new(
+        Stage::Preflight,
+        message,
+        "make the volume larger or remove what is not needed",
+    ))
 }

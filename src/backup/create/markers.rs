@@ -32,7 +32,12 @@ struct Failed<'a> {
     at: Timestamp,
 }
 
-async fn mark(s3_client: &S3Client, backup_key: &BackupId, job: &CreateJob, name: &str) -> Result<(), S3Error> {
+async fn mark(
+    s3_client: &S3Client,
+    backup_key: &BackupId,
+    job: &CreateJob,
+    name: &str,
+) -> Result<(), S3Error> {
     let mark = Mark {
         format: FORMAT,
         id: backup_key.as_str(),
@@ -44,14 +49,22 @@ async fn mark(s3_client: &S3Client, backup_key: &BackupId, job: &CreateJob, name
 }
 
 /// Writes what proves that we may write, and the first heartbeat.
-pub(super) async fn start(s3_client: &S3Client, backup_key: &BackupId, job: &CreateJob) -> Result<(), S3Error> {
+pub(super) async fn start(
+    s3_client: &S3Client,
+    backup_key: &BackupId,
+    job: &CreateJob,
+) -> Result<(), S3Error> {
     mark(s3_client, backup_key, job, names::STARTED).await?;
     mark(s3_client, backup_key, job, names::HEARTBEAT).await
 }
 
 /// Beats until it is dropped. One that cannot be written is no reason to end a job: the list shows it as abandoned
 /// meanwhile.
-pub(super) async fn beat(s3_client: &S3Client, backup_key: &BackupId, job: &CreateJob) -> BackupError {
+pub(super) async fn beat(
+    s3_client: &S3Client,
+    backup_key: &BackupId,
+    job: &CreateJob,
+) -> BackupError {
     loop {
         tokio::time::sleep(HEARTBEAT).await;
         if let Err(error) = mark(s3_client, backup_key, job, names::HEARTBEAT).await {
@@ -61,7 +74,11 @@ pub(super) async fn beat(s3_client: &S3Client, backup_key: &BackupId, job: &Crea
 }
 
 /// Writes why a job failed.
-pub(super) async fn fail(s3_client: &S3Client, backup_key: &BackupId, error: &BackupError) -> Result<(), S3Error> {
+pub(super) async fn fail(
+    s3_client: &S3Client,
+    backup_key: &BackupId,
+    error: &BackupError,
+) -> Result<(), S3Error> {
     let failed = Failed {
         format: FORMAT,
         id: backup_key.as_str(),
@@ -71,12 +88,23 @@ pub(super) async fn fail(s3_client: &S3Client, backup_key: &BackupId, error: &Ba
         log_tail: error.log_tail(),
         at: Timestamp::now(),
     };
-    s3_client.put(&backup_key.object(names::FAILED), json(&failed)).await
+    s3_client
+        .put(&backup_key.object(names::FAILED), json(&failed))
+        .await
 }
 
 /// Writes the commit marker: from here on there is a backup.
-pub(super) async fn commit(s3_client: &S3Client, backup_key: &BackupId, manifest: &Manifest) -> Result<(), S3Error> {
-    s3_client.put(&backup_key.object(&manifest.marker().to_string()), json(manifest)).await
+pub(super) async fn commit(
+    s3_client: &S3Client,
+    backup_key: &BackupId,
+    manifest: &Manifest,
+) -> Result<(), S3Error> {
+    s3_client
+        .put(
+            &backup_key.object(&manifest.marker().to_string()),
+            json(manifest),
+        )
+        .await
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {

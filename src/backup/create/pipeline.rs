@@ -52,18 +52,34 @@ impl Runner<'_> {
         mut take_report: impl FnMut(Report),
         mut take_diagnostic: impl FnMut(&str) -> bool,
     ) -> Result<Ended, BackupError> {
-        let spawned = command.exec(self.container, self.timeout).stdin(Stdin::Piped).spawn().await;
+        let spawned = command
+            .exec(self.container, self.timeout)
+            .stdin(Stdin::Piped)
+            .spawn()
+            .await;
         let mut process: Process = spawned.map_err(BackupError::workload)?;
-        let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
+        let (stdin, stdout, stderr) = (
+            process.stdin.take(),
+            process.stdout.take(),
+            process.stderr.take(),
+        );
         let (Some(mut stdin), Some(stdout), Some(stderr)) = (stdin, stdout, stderr) else {
-            return Err(BackupError::new(Stage::Workload, "a command has no streams", "run create-backup again"));
+            return Err(BackupError::new(
+                Stage::Workload,
+                "a command has no streams",
+                "run create-backup again",
+            ));
         };
         let mut tail = LogTail::default();
         let feed = async {
             let line = self.passphrase.line();
             // One that is gone already says why by its end.
             let written = stdin.write_all(&line).await;
-            if written.is_ok() { stdin.flush().await } else { written }
+            if written.is_ok() {
+                stdin.flush().await
+            } else {
+                written
+            }
         };
         let reports = each_line(stdout, |line| {
             if let Some(report) = report::parse(line) {
@@ -79,8 +95,14 @@ impl Runner<'_> {
         // Until here: the end of stdin is the order to end.
         drop(stdin);
         let status = status.map_err(BackupError::workload)?;
-        let secrets = [self.passphrase.secret().expose_secret(), self.s3_parameters.secret_key.expose_secret()];
-        Ok(Ended { status, log_tail: tail.redacted(&secrets) })
+        let secrets = [
+            self.passphrase.secret().expose_secret(),
+            self.s3_parameters.secret_key.expose_secret(),
+        ];
+        Ok(Ended {
+            status,
+            log_tail: tail.redacted(&secrets),
+        })
     }
 
     /// Makes one archive. `pinned` is told as soon as the database's moment is fixed.
@@ -107,7 +129,10 @@ impl Runner<'_> {
                     sent = Some(done);
                 }
                 Report::Stages(all) => stages = Some(all),
-                Report::Alive(_) | Report::Integrity(_) | Report::Measured(_) | Report::Canary(_) => {}
+                Report::Alive(_)
+                | Report::Integrity(_)
+                | Report::Measured(_)
+                | Report::Canary(_) => {}
             }
         };
         let take_diagnostic = |line: &str| {
@@ -121,12 +146,18 @@ impl Runner<'_> {
         let ended = self.run(command, take_report, take_diagnostic).await;
         counters.ended.store(true, Ordering::Relaxed);
         let ended = ended?;
-        let Some(stages) = stages else { return Err(of_end(&ended)) };
+        let Some(stages) = stages else {
+            return Err(of_end(&ended));
+        };
         if let Some(cause) = failure::first_cause(&stages, archive == "media") {
             return Err(failure::of_stage(archive, cause, ended.log_tail));
         }
         match sent {
-            Some(sent) if ended.status.success() => Ok(Made { sent, changed, ..made }),
+            Some(sent) if ended.status.success() => Ok(Made {
+                sent,
+                changed,
+                ..made
+            }),
             _ => Err(of_end(&ended)),
         }
     }
@@ -135,22 +166,52 @@ impl Runner<'_> {
 /// A command that ended before it could say more.
 pub(super) fn of_end(ended: &Ended) -> BackupError {
     let log_tail = ended.log_tail.clone();
-    let said = log_tail.lines().rev().find_map(|line| line.strip_prefix("synapse-charm: ")).unwrap_or_default();
+    let said = log_tail
+        .lines()
+        .rev()
+        .find_map(|line| line.strip_prefix("synapse-charm: "))
+        .unwrap_or_default();
     let (stage, message, next) = match ended.status {
-        ExitStatus::Exited(75) => (Stage::Preflight, said.to_owned(), "wait until it has ended, then try again"),
-        ExitStatus::Exited(66) => (Stage::Preflight, said.to_owned(), "start Synapse once so that it has a database"),
-        ExitStatus::Exited(69) => (Stage::Program("gpg"), said.to_owned(), "look at failed.json or juju debug-log"),
-        ExitStatus::Exited(73) => (Stage::Preflight, said.to_owned(), "look at what user 991 may do on the volume"),
-        ExitStatus::Exited(_) if !said.is_empty() => {
-            (Stage::Preflight, said.to_owned(), "mend that, then run create-backup again")
-        }
-        ExitStatus::TimedOut => {
-            (Stage::Workload, "it took too long".to_owned(), "raise backup_max_duration, or look what is slow")
-        }
-        ExitStatus::Unknown => {
-            (Stage::Workload, "Pebble was restarted meanwhile".to_owned(), "run create-backup again")
-        }
-        status => (Stage::Workload, format!("the job in the workload ended: {status}"), "run create-backup again"),
+        ExitStatus::Exited(75) => (
+            Stage::Preflight,
+            said.to_owned(),
+            "wait until it has ended, then try again",
+        ),
+        ExitStatus::Exited(66) => (
+            Stage::Preflight,
+            said.to_owned(),
+            "start Synapse once so that it has a database",
+        ),
+        ExitStatus::Exited(69) => (
+            Stage::Program("gpg"),
+            said.to_owned(),
+            "look at failed.json or juju debug-log",
+        ),
+        ExitStatus::Exited(73) => (
+            Stage::Preflight,
+            said.to_owned(),
+            "look at what user 991 may do on the volume",
+        ),
+        ExitStatus::Exited(_) if !said.is_empty() => (
+            Stage::Preflight,
+            said.to_owned(),
+            "mend that, then run create-backup again",
+        ),
+        ExitStatus::TimedOut => (
+            Stage::Workload,
+            "it took too long".to_owned(),
+            "raise backup_max_duration, or look what is slow",
+        ),
+        ExitStatus::Unknown => (
+            Stage::Workload,
+            "Pebble was restarted meanwhile".to_owned(),
+            "run create-backup again",
+        ),
+        status => (
+            Stage::Workload,
+            format!("the job in the workload ended: {status}"),
+            "run create-backup again",
+        ),
     };
     BackupError::new(stage, message, next).with_log(log_tail)
 }
@@ -190,8 +251,12 @@ mod tests {
         let mut text = b"one\n\ntwo\xff\n".to_vec();
         text.extend(std::iter::repeat_n(b'x', 3 * LONGEST_LINE_BYTES));
         let mut lines = Vec::new();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(each_line(text.as_slice(), |line| lines.push(line.to_owned())));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(each_line(text.as_slice(), |line| {
+            lines.push(line.to_owned())
+        }));
         assert_eq!(lines[..3], ["one", "", "two\u{fffd}"]);
         assert_eq!(lines[3].len(), LONGEST_LINE_BYTES);
         assert_eq!(lines.len(), 4);

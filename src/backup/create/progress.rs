@@ -36,7 +36,9 @@ impl Counters {
     /// Any change of this is life.
     pub(super) fn life(&self) -> u64 {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        load(&self.read_bytes).wrapping_add(load(&self.sent_bytes)).wrapping_add(load(&self.signs))
+        load(&self.read_bytes)
+            .wrapping_add(load(&self.sent_bytes))
+            .wrapping_add(load(&self.signs))
     }
 
     pub(super) fn read(&self) -> u64 {
@@ -58,7 +60,12 @@ const BETWEEN_LINES: Duration = Duration::from_secs(2);
 
 impl Teller {
     pub(super) fn new(total_bytes: u64, now: Instant) -> Self {
-        Self { total_bytes: total_bytes.max(1), began: now, last: None, lines: 0 }
+        Self {
+            total_bytes: total_bytes.max(1),
+            began: now,
+            last: None,
+            lines: 0,
+        }
     }
 
     /// The line to log now, if one is due.
@@ -75,7 +82,11 @@ impl Teller {
         self.last = Some((percent, now));
         self.lines += 1;
         let read = size(read_bytes.min(self.total_bytes));
-        Some(format!("{percent} %: {read} of {} read, {}", size(self.total_bytes), self.time_left(read_bytes, now)))
+        Some(format!(
+            "{percent} %: {read} of {} read, {}",
+            size(self.total_bytes),
+            self.time_left(read_bytes, now)
+        ))
     }
 
     fn time_left(&self, read_bytes: u64, now: Instant) -> String {
@@ -101,16 +112,28 @@ mod tests {
         let mut teller = Teller::new(1_000_000_000, began);
         assert_eq!(teller.line(0, began), None);
         let line = teller.line(250_000_000, began + Duration::from_secs(10));
-        assert_eq!(line.as_deref(), Some("25 %: 250.0 MB of 1.0 GB read, about 30 s left"));
-        assert_eq!(teller.line(260_000_000, began + Duration::from_secs(11)), None);
-        assert!(teller.line(260_000_000, began + Duration::from_secs(12)).is_some());
+        assert_eq!(
+            line.as_deref(),
+            Some("25 %: 250.0 MB of 1.0 GB read, about 30 s left")
+        );
+        assert_eq!(
+            teller.line(260_000_000, began + Duration::from_secs(11)),
+            None
+        );
+        assert!(
+            teller
+                .line(260_000_000, began + Duration::from_secs(12))
+                .is_some()
+        );
     }
 
     #[test]
     fn even_the_longest_job_stays_under_the_limit_of_lines() {
         let began = Instant::now();
         let mut teller = Teller::new(1_000_000, began);
-        let told = (0..2_000_000_u64).step_by(100).filter_map(|read| teller.line(read, began + Duration::from_secs(read)));
+        let told = (0..2_000_000_u64)
+            .step_by(100)
+            .filter_map(|read| teller.line(read, began + Duration::from_secs(read)));
         assert!(told.count() <= ACTION_LOG_LINES / 2);
     }
 }

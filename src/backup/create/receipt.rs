@@ -60,7 +60,11 @@ impl fmt::Display for Contents {
 }
 
 fn files(count: u64) -> String {
-    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
+    if count == 1 {
+        "1 file".to_owned()
+    } else {
+        format!("{count} files")
+    }
 }
 
 /// Whether a backup could be restored beside the live data, which stays until the restored copy is proven.
@@ -88,7 +92,11 @@ impl fmt::Display for RestoreInPlace {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Yes => formatter.write_str("yes"),
-            Self::No { missing_bytes } => write!(formatter, "no, {} of room are missing", size(*missing_bytes)),
+            Self::No { missing_bytes } => write!(
+                formatter,
+                "no, {} of room are missing",
+                size(*missing_bytes)
+            ),
         }
     }
 }
@@ -99,12 +107,21 @@ mod tests {
 
     #[test]
     fn contents_and_room_are_told_in_words() {
-        let contents = Contents { database_bytes: 300_000_000, users: Some(3), state_files: 1, media_files: 20, media_bytes: 5 };
+        let contents = Contents {
+            database_bytes: 300_000_000,
+            users: Some(3),
+            state_files: 1,
+            media_files: 20,
+            media_bytes: 5,
+        };
         assert_eq!(
             contents.to_string(),
             "database with 3 users (300.0 MB), 1 file of keys and settings, 20 files of media and extra paths (5 B)"
         );
         assert_eq!(RestoreInPlace::new(10, 10).to_string(), "yes");
-        assert_eq!(RestoreInPlace::new(3_000, 1_000).to_string(), "no, 2.0 kB of room are missing");
+        assert_eq!(
+            RestoreInPlace::new(3_000, 1_000).to_string(),
+            "no, 2.0 kB of room are missing"
+        );
     }
 }

@@ -80,9 +80,13 @@ pub(super) fn bytes_read(diagnostic: &str) -> Option<u64> {
 /// Whether tar says that a file changed or went while it was read, which media does.
 pub(super) fn is_change(diagnostic: &str) -> bool {
     diagnostic.starts_with("tar: ")
-        && ["file changed as we read it", "File removed before we read it", "File shrank by"]
-            .iter()
-            .any(|words| diagnostic.contains(words))
+        && [
+            "file changed as we read it",
+            "File removed before we read it",
+            "File shrank by",
+        ]
+        .iter()
+        .any(|words| diagnostic.contains(words))
 }
 
 #[cfg(test)]
@@ -92,9 +96,18 @@ mod tests {
     #[test]
     fn lines_of_the_programs_are_understood_and_others_are_not() {
         assert_eq!(parse(r#"{"pinned": true}"#), Some(Report::Pinned(true)));
-        assert_eq!(parse(r#"{"sent":16490512}"#), Some(Report::Sent(16_490_512)));
+        assert_eq!(
+            parse(r#"{"sent":16490512}"#),
+            Some(Report::Sent(16_490_512))
+        );
         let stages = parse(r#"{"stages":{"tar":0,"gpg":137}}"#);
-        assert_eq!(stages, Some(Report::Stages(BTreeMap::from([("tar".to_owned(), 0), ("gpg".to_owned(), 137)]))));
+        assert_eq!(
+            stages,
+            Some(Report::Stages(BTreeMap::from([
+                ("tar".to_owned(), 0),
+                ("gpg".to_owned(), 137)
+            ])))
+        );
         assert_eq!(parse("upload failed"), None);
         assert_eq!(parse(r#"{"unknown":1}"#), None);
     }

@@ -31,22 +31,42 @@ pub(super) async fn watch(
         }
         if now >= deadline {
             let next = "raise backup_max_duration, or look what is slow";
-            return BackupError::new(Stage::Workload, "it took longer than backup_max_duration", next);
+            return BackupError::new(
+                Stage::Workload,
+                "it took longer than backup_max_duration",
+                next,
+            );
         }
     }
 }
 
-fn stalled(name: &str, counters: &Counters, last: &mut (u64, Instant), now: Instant) -> Option<BackupError> {
+fn stalled(
+    name: &str,
+    counters: &Counters,
+    last: &mut (u64, Instant),
+    now: Instant,
+) -> Option<BackupError> {
     let life = counters.life();
     // A pipeline that has not begun or has ended is not waited for here.
     if life != last.0 || life == 0 || counters.ended.load(Ordering::Relaxed) {
         *last = (life, now);
         return None;
     }
-    let limit: Duration = if counters.all_sent.load(Ordering::Relaxed) { UPLOAD_TAIL } else { STALL };
+    let limit: Duration = if counters.all_sent.load(Ordering::Relaxed) {
+        UPLOAD_TAIL
+    } else {
+        STALL
+    };
     (now.duration_since(last.1) >= limit).then(|| {
-        let message = format!("no byte of the {name} archive moved for {} min", limit.as_secs() / 60);
-        BackupError::new(Stage::Workload, message, "look whether the S3 server takes uploads, then run create-backup again")
+        let message = format!(
+            "no byte of the {name} archive moved for {} min",
+            limit.as_secs() / 60
+        );
+        BackupError::new(
+            Stage::Workload,
+            message,
+            "look whether the S3 server takes uploads, then run create-backup again",
+        )
     })
 }
 
@@ -65,7 +85,12 @@ mod tests {
         assert!(stalled("media", &counters, &mut last, seen).is_none());
         assert!(stalled("media", &counters, &mut last, seen + STALL - TICK).is_none());
         let error = stalled("media", &counters, &mut last, seen + STALL).unwrap();
-        assert!(error.to_string().contains("no byte of the media archive moved for 10 min"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("no byte of the media archive moved for 10 min"),
+            "{error}"
+        );
         counters.all_sent.store(true, Ordering::Relaxed);
         assert!(stalled("media", &counters, &mut last, seen + STALL).is_none());
         counters.ended.store(true, Ordering::Relaxed);

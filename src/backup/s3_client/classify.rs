@@ -21,9 +21,14 @@ where
 {
     let (kind, detail) = match &error {
         SdkError::ServiceError(_) => of_answer(&error),
-        SdkError::DispatchFailure(failure) => of_connection(failure.as_connector_error().map(|error| error as _)),
+        SdkError::DispatchFailure(failure) => {
+            of_connection(failure.as_connector_error().map(|error| error as _))
+        }
         SdkError::TimeoutError(_) => (S3ErrorKind::Unreachable, "no answer in time".to_owned()),
-        SdkError::ResponseError(_) => (S3ErrorKind::Server, "this is not an answer of an S3 server".to_owned()),
+        SdkError::ResponseError(_) => (
+            S3ErrorKind::Server,
+            "this is not an answer of an S3 server".to_owned(),
+        ),
         other => (S3ErrorKind::Other, innermost(other)),
     };
     S3Error::new(kind, doing, shorten(&detail)).with_source(error)
@@ -37,9 +42,9 @@ fn of_answer<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> (S3E
         "SignatureDoesNotMatch" => S3ErrorKind::WrongSecretKey,
         "NoSuchBucket" => S3ErrorKind::NoSuchBucket,
         "RequestTimeTooSkewed" => S3ErrorKind::ClockSkew,
-        "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
-            S3ErrorKind::WrongRegion
-        }
+        "PermanentRedirect"
+        | "AuthorizationHeaderMalformed"
+        | "IllegalLocationConstraintException" => S3ErrorKind::WrongRegion,
         _ => match status {
             301 | 307 => S3ErrorKind::WrongRegion,
             401 | 403 => S3ErrorKind::AccessDenied,
@@ -47,10 +52,18 @@ fn of_answer<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> (S3E
             _ => S3ErrorKind::Other,
         },
     };
-    let said = if code.is_empty() { format!("HTTP {status}") } else { format!("HTTP {status} {code}") };
-    let region = error.raw_response().and_then(|answer| answer.headers().get("x-amz-bucket-region"));
+    let said = if code.is_empty() {
+        format!("HTTP {status}")
+    } else {
+        format!("HTTP {status} {code}")
+    };
+    let region = error
+        .raw_response()
+        .and_then(|answer| answer.headers().get("x-amz-bucket-region"));
     match (kind, region, error.message()) {
-        (S3ErrorKind::WrongRegion, Some(region), _) => (kind, format!("{said}, the bucket is in {region}")),
+        (S3ErrorKind::WrongRegion, Some(region), _) => {
+            (kind, format!("{said}, the bucket is in {region}"))
+        }
         (S3ErrorKind::Other | S3ErrorKind::Server | S3ErrorKind::WrongRegion, _, Some(message)) => {
             (kind, format!("{said}: {message}"))
         }
@@ -60,7 +73,9 @@ fn of_answer<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> (S3E
 
 /// rustls's own error type is out of reach behind the SDK's; its names in the text are what its public enum is called.
 fn of_connection(error: Option<&(dyn Error + 'static)>) -> (S3ErrorKind, String) {
-    let Some(error) = error else { return (S3ErrorKind::Unreachable, String::new()) };
+    let Some(error) = error else {
+        return (S3ErrorKind::Unreachable, String::new());
+    };
     let chain = chain(error);
     let all = chain.join(": ");
     let debug = format!("{error:?}");
@@ -82,7 +97,9 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
 }
 
 fn chain(error: &(dyn Error + 'static)) -> Vec<String> {
-    std::iter::successors(Some(error), |error| (*error).source()).map(ToString::to_string).collect()
+    std::iter::successors(Some(error), |error| (*error).source())
+        .map(ToString::to_string)
+        .collect()
 }
 
 fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
@@ -91,5 +108,8 @@ fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
 
 /// What a server says goes to logs and statuses: one line, and not endless.
 fn shorten(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(LONGEST_DETAIL).collect()
+    text.chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .take(LONGEST_DETAIL)
+        .collect()
 }

@@ -38,8 +38,14 @@ impl ServerClock {
     }
 
     fn see(&self, date: &str) {
-        let Ok(server) = jiff::fmt::rfc2822::parse(date) else { return };
-        let reading = Reading { server: server.timestamp(), ours: Timestamp::now(), at: Instant::now() };
+        let Ok(server) = jiff::fmt::rfc2822::parse(date) else {
+            return;
+        };
+        let reading = Reading {
+            server: server.timestamp(),
+            ours: Timestamp::now(),
+            at: Instant::now(),
+        };
         if let Ok(mut last) = self.last.lock() {
             *last = Some(reading);
         }

@@ -6,8 +6,8 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
-    BehaviorVersion, Builder, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-    SharedHttpClient,
+    BehaviorVersion, Builder, Credentials, Region, RequestChecksumCalculation,
+    ResponseChecksumValidation, SharedHttpClient,
 };
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use secrecy::ExposeSecret;
@@ -17,7 +17,10 @@ use crate::backup::limits::{S3_ATTEMPTS, S3_CONNECT, S3_READ, S3_REQUEST};
 use crate::backup::s3_error::{S3Error, S3ErrorKind};
 use crate::backup::s3_parameters::{S3Parameters, S3UriStyle};
 
-pub(super) fn client(s3_parameters: &S3Parameters, clock: &Arc<ServerClock>) -> Result<Client, S3Error> {
+pub(super) fn client(
+    s3_parameters: &S3Parameters,
+    clock: &Arc<ServerClock>,
+) -> Result<Client, S3Error> {
     let credentials = Credentials::new(
         s3_parameters.access_key.expose_secret(),
         s3_parameters.secret_key.expose_secret(),
@@ -52,16 +55,27 @@ pub(super) fn client(s3_parameters: &S3Parameters, clock: &Arc<ServerClock>) -> 
 }
 
 fn http_client(s3_parameters: &S3Parameters) -> Result<SharedHttpClient, S3Error> {
-    let plain = s3_parameters.endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http://"));
+    let plain = s3_parameters
+        .endpoint
+        .as_deref()
+        .is_some_and(|endpoint| endpoint.starts_with("http://"));
     let trust = match &s3_parameters.tls_ca_chain {
         Some(chain) => TrustStore::empty().with_pem_certificate(chain.as_bytes()),
         // The system's certificates take time and memory to read.
         None if plain => TrustStore::empty(),
         None => TrustStore::default(),
     };
-    let context = TlsContext::builder().with_trust_store(trust).build().map_err(|error| {
-        S3Error::new(S3ErrorKind::Other, "set up TLS for S3", "the certificates cannot be used").with_source(error)
-    })?;
+    let context = TlsContext::builder()
+        .with_trust_store(trust)
+        .build()
+        .map_err(|error| {
+            S3Error::new(
+                S3ErrorKind::Other,
+                "set up TLS for S3",
+                "the certificates cannot be used",
+            )
+            .with_source(error)
+        })?;
     let client = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
         .tls_context(context)

@@ -26,10 +26,12 @@ pub(super) fn parse(given: Option<&str>) -> Result<Option<String>, String> {
 /// The relation has a JSON list of strings, or the empty JSON string after a reset; the option has plain text.
 fn entries(given: &str) -> Result<Vec<String>, String> {
     if given.starts_with('[') {
-        return serde_json::from_str(given).map_err(|_| "the list of certificates is not a JSON list of strings".to_owned());
+        return serde_json::from_str(given)
+            .map_err(|_| "the list of certificates is not a JSON list of strings".to_owned());
     }
     if given.starts_with('"') {
-        let entry = serde_json::from_str(given).map_err(|_| "the certificate is not a JSON string".to_owned())?;
+        let entry = serde_json::from_str(given)
+            .map_err(|_| "the certificate is not a JSON string".to_owned())?;
         return Ok(vec![entry]);
     }
     Ok(vec![given.to_owned()])
@@ -46,13 +48,16 @@ fn to_pem(entry: &str) -> Result<String, String> {
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .filter(|text| text.contains(BEGIN))
-        .ok_or_else(|| "neither PEM nor base64 of PEM; give the authority's certificate as PEM".to_owned())
+        .ok_or_else(|| {
+            "neither PEM nor base64 of PEM; give the authority's certificate as PEM".to_owned()
+        })
 }
 
 fn check_certificates(pem: &str) -> Result<(), String> {
     let mut count = 0;
     for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-        let certificate = certificate.map_err(|_| "a certificate's PEM is damaged; copy it again".to_owned())?;
+        let certificate =
+            certificate.map_err(|_| "a certificate's PEM is damaged; copy it again".to_owned())?;
         webpki::anchor_from_trusted_cert(&certificate)
             .map_err(|error| format!("a certificate cannot be read ({error}); copy it again"))?;
         count += 1;

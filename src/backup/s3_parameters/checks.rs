@@ -12,7 +12,9 @@ pub(super) fn key(given: Option<SecretString>, what: &str) -> Result<SecretStrin
         return Err(format!("the {what} is not set"));
     }
     if trimmed.len() > 512 || !trimmed.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(format!("the {what} holds characters that no S3 key has; copy it again"));
+        return Err(format!(
+            "the {what} holds characters that no S3 key has; copy it again"
+        ));
     }
     Ok(SecretString::from(trimmed))
 }
@@ -23,7 +25,9 @@ pub(super) fn bucket(given: Option<String>) -> Result<String, String> {
     let edges = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = name.as_bytes();
     let fits = (3..=63).contains(&bytes.len())
-        && bytes.iter().all(|&byte| edges(byte) || byte == b'-' || byte == b'.')
+        && bytes
+            .iter()
+            .all(|&byte| edges(byte) || byte == b'-' || byte == b'.')
         && bytes.first().copied().is_some_and(edges)
         && bytes.last().copied().is_some_and(edges)
         && !name.contains("..")
@@ -38,19 +42,29 @@ pub(super) fn bucket(given: Option<String>) -> Result<String, String> {
 }
 
 pub(super) fn region(given: Option<String>) -> Result<Option<String>, String> {
-    let Some(region) = text(given) else { return Ok(None) };
+    let Some(region) = text(given) else {
+        return Ok(None);
+    };
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if region.len() <= 64 && region.bytes().all(allowed) {
         Ok(Some(region))
     } else {
-        Err(format!("{region:?} is no region name: up to 64 letters, digits, dashes, dots"))
+        Err(format!(
+            "{region:?} is no region name: up to 64 letters, digits, dashes, dots"
+        ))
     }
 }
 
 pub(super) fn endpoint(given: Option<String>) -> Result<Option<String>, String> {
-    let Some(endpoint) = text(given) else { return Ok(None) };
+    let Some(endpoint) = text(given) else {
+        return Ok(None);
+    };
     let endpoint = endpoint.trim_end_matches('/');
-    let refuse = |why: &str| Err(format!("{endpoint:?} {why}; write it as https://host or https://host:port"));
+    let refuse = |why: &str| {
+        Err(format!(
+            "{endpoint:?} {why}; write it as https://host or https://host:port"
+        ))
+    };
     let Some((scheme, authority)) = endpoint.split_once("://") else {
         return refuse("has no scheme");
     };
@@ -60,7 +74,10 @@ pub(super) fn endpoint(given: Option<String>) -> Result<Option<String>, String> 
     }
     if authority.contains('@') {
         // Not repeated: there may be a password in it.
-        return Err("an endpoint holds no user or password; set the access key and the secret key".to_owned());
+        return Err(
+            "an endpoint holds no user or password; set the access key and the secret key"
+                .to_owned(),
+        );
     }
     if authority.contains(['/', '?', '#']) {
         return refuse("holds more than a host and a port");
@@ -72,13 +89,20 @@ pub(super) fn endpoint(given: Option<String>) -> Result<Option<String>, String> 
     if port.is_some_and(|port| port.parse::<u16>().map_or(true, |port| port == 0)) {
         return refuse("has no valid port");
     }
-    Ok(Some(format!("{scheme}://{}", authority.to_ascii_lowercase())))
+    Ok(Some(format!(
+        "{scheme}://{}",
+        authority.to_ascii_lowercase()
+    )))
 }
 
 fn split_port(authority: &str) -> (&str, Option<&str>) {
     if let Some(end) = authority.rfind(']') {
         let (host, rest) = authority.split_at(end + 1);
-        return if rest.is_empty() { (host, None) } else { (host, Some(rest.trim_start_matches(':'))) };
+        return if rest.is_empty() {
+            (host, None)
+        } else {
+            (host, Some(rest.trim_start_matches(':')))
+        };
     }
     match authority.split_once(':') {
         Some((host, port)) => (host, Some(port)),
@@ -87,21 +111,28 @@ fn split_port(authority: &str) -> (&str, Option<&str>) {
 }
 
 fn is_host(host: &str) -> bool {
-    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+    if let Some(address) = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+    {
         return address.parse::<std::net::Ipv6Addr>().is_ok();
     }
     let label = |label: &str| {
         !label.is_empty()
             && label.len() <= 63
             && !label.starts_with('-')
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     };
     host.len() <= 253 && host.split('.').all(label)
 }
 
 /// Empty parts vanish, so that `/`, `//a//b/` and nothing at all give keys that every S3 server takes for the same.
 pub(super) fn path(given: Option<String>) -> Result<String, String> {
-    let Some(path) = text(given) else { return Ok(String::new()) };
+    let Some(path) = text(given) else {
+        return Ok(String::new());
+    };
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     if parts.iter().any(|part| *part == "." || *part == "..") {
         return Err(format!("{path:?} holds a . or .. segment"));
@@ -111,7 +142,10 @@ pub(super) fn path(given: Option<String>) -> Result<String, String> {
     }
     let joined = parts.join("/");
     if joined.len() > MAX_PATH_BYTES {
-        return Err(format!("the path is {} bytes long; at most {MAX_PATH_BYTES} are possible", joined.len()));
+        return Err(format!(
+            "the path is {} bytes long; at most {MAX_PATH_BYTES} are possible",
+            joined.len()
+        ));
     }
     Ok(joined)
 }
@@ -127,5 +161,9 @@ pub(super) fn uri_style(given: Option<String>) -> Result<Option<S3UriStyle>, Str
 
 fn text(given: Option<String>) -> Option<String> {
     let trimmed = given?.trim().to_owned();
-    if trimmed.is_empty() { None } else { Some(trimmed) }
+    if trimmed.is_empty() {
+        None
+    } else {
+        Some(trimmed)
+    }
 }

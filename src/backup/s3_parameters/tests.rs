@@ -12,7 +12,11 @@ fn raw() -> RawS3Parameters {
 
 fn problem(raw: RawS3Parameters, parameter: &str) -> String {
     let problems = S3Parameters::new(raw).unwrap_err();
-    problems.into_iter().find(|problem| problem.parameter == parameter).unwrap().message
+    problems
+        .into_iter()
+        .find(|problem| problem.parameter == parameter)
+        .unwrap()
+        .message
 }
 
 #[test]
@@ -20,15 +24,28 @@ fn everything_missing_is_told_at_once() {
     let problems = S3Parameters::new(RawS3Parameters::default()).unwrap_err();
     let names: Vec<_> = problems.iter().map(|problem| problem.parameter).collect();
     assert_eq!(names, ["access-key", "secret-key", "bucket", "endpoint"]);
-    assert_eq!(problems.last().unwrap().message, "one of region or endpoint must be set");
+    assert_eq!(
+        problems.last().unwrap().message,
+        "one of region or endpoint must be set"
+    );
 }
 
 #[test]
 fn keys_are_trimmed_and_never_shown() {
-    let parameters = S3Parameters::new(RawS3Parameters { secret_key: Some(" SK123\n".into()), ..raw() }).unwrap();
+    let parameters = S3Parameters::new(RawS3Parameters {
+        secret_key: Some(" SK123\n".into()),
+        ..raw()
+    })
+    .unwrap();
     assert_eq!(parameters.secret_key.expose_secret(), "SK123");
     assert!(!format!("{parameters:?}").contains("SK123"));
-    let message = problem(RawS3Parameters { secret_key: Some("SK 123".into()), ..raw() }, "secret-key");
+    let message = problem(
+        RawS3Parameters {
+            secret_key: Some("SK 123".into()),
+            ..raw()
+        },
+        "secret-key",
+    );
     assert!(!message.contains("123"), "{message}");
 }
 
@@ -42,7 +59,11 @@ fn paths_that_mean_the_same_give_the_same_keys() {
         (Some(" with space/x y "), "with space/x y/owner.json"),
         (Some("'\"$(id)`"), "'\"$(id)`/owner.json"),
     ] {
-        let parameters = S3Parameters::new(RawS3Parameters { path: given.map(str::to_owned), ..raw() }).unwrap();
+        let parameters = S3Parameters::new(RawS3Parameters {
+            path: given.map(str::to_owned),
+            ..raw()
+        })
+        .unwrap();
         assert_eq!(parameters.key("owner.json"), key);
     }
 }
@@ -50,17 +71,43 @@ fn paths_that_mean_the_same_give_the_same_keys() {
 #[test]
 fn hostile_paths_are_refused() {
     for hostile in ["a/../b", ".", "a\nb", "a\u{0}b"] {
-        problem(RawS3Parameters { path: Some(hostile.to_owned()), ..raw() }, "path");
+        problem(
+            RawS3Parameters {
+                path: Some(hostile.to_owned()),
+                ..raw()
+            },
+            "path",
+        );
     }
-    problem(RawS3Parameters { path: Some("x".repeat(1000)), ..raw() }, "path");
+    problem(
+        RawS3Parameters {
+            path: Some("x".repeat(1000)),
+            ..raw()
+        },
+        "path",
+    );
 }
 
 #[test]
 fn hostile_buckets_are_refused() {
-    for hostile in ["ab", "-dash", "a/b", "A", "a..b", "10.0.0.1", "$(id)", "a b", "bucket'", "../x"] {
-        problem(RawS3Parameters { bucket: Some(hostile.to_owned()), ..raw() }, "bucket");
+    for hostile in [
+        "ab", "-dash", "a/b", "A", "a..b", "10.0.0.1", "$(id)", "a b", "bucket'", "../x",
+    ] {
+        problem(
+            RawS3Parameters {
+                bucket: Some(hostile.to_owned()),
+                ..raw()
+            },
+            "bucket",
+        );
     }
-    assert!(S3Parameters::new(RawS3Parameters { bucket: Some("my.bucket-1".to_owned()), ..raw() }).is_ok());
+    assert!(
+        S3Parameters::new(RawS3Parameters {
+            bucket: Some("my.bucket-1".to_owned()),
+            ..raw()
+        })
+        .is_ok()
+    );
 }
 
 #[test]
@@ -78,12 +125,35 @@ fn hostile_endpoints_are_refused() {
         "http://[::1",
         "http://host'",
     ] {
-        problem(RawS3Parameters { endpoint: Some(hostile.to_owned()), ..raw() }, "endpoint");
+        problem(
+            RawS3Parameters {
+                endpoint: Some(hostile.to_owned()),
+                ..raw()
+            },
+            "endpoint",
+        );
     }
-    let message = problem(RawS3Parameters { endpoint: Some("http://u:geheim@host".to_owned()), ..raw() }, "endpoint");
+    let message = problem(
+        RawS3Parameters {
+            endpoint: Some("http://u:geheim@host".to_owned()),
+            ..raw()
+        },
+        "endpoint",
+    );
     assert!(!message.contains("geheim"), "{message}");
-    for good in ["https://[::1]:9000", "HTTPS://S3.Example.Org//", "http://minio"] {
-        assert!(S3Parameters::new(RawS3Parameters { endpoint: Some(good.to_owned()), ..raw() }).is_ok(), "{good}");
+    for good in [
+        "https://[::1]:9000",
+        "HTTPS://S3.Example.Org//",
+        "http://minio",
+    ] {
+        assert!(
+            S3Parameters::new(RawS3Parameters {
+                endpoint: Some(good.to_owned()),
+                ..raw()
+            })
+            .is_ok(),
+            "{good}"
+        );
     }
 }
 
@@ -101,9 +171,18 @@ fn style_follows_the_setting_and_else_the_endpoint() {
     assert_eq!(style(Some("path"), None), "path");
     assert_eq!(style(Some("host"), Some("http://10.0.0.1")), "virtual");
     assert_eq!(style(None, Some("http://10.0.0.1")), "path");
-    assert_eq!(style(None, Some("https://s3.eu-west-1.amazonaws.com")), "virtual");
+    assert_eq!(
+        style(None, Some("https://s3.eu-west-1.amazonaws.com")),
+        "virtual"
+    );
     assert_eq!(style(None, None), "virtual");
-    problem(RawS3Parameters { s3_uri_style: Some("dns".to_owned()), ..raw() }, "s3-uri-style");
+    problem(
+        RawS3Parameters {
+            s3_uri_style: Some("dns".to_owned()),
+            ..raw()
+        },
+        "s3-uri-style",
+    );
 }
 
 #[test]
@@ -112,25 +191,52 @@ fn certificate_chains_of_any_form_are_read_or_refused() {
     let one_line = serde_json::to_string(&[pem]).unwrap();
     let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pem);
     for form in [pem, one_line.as_str(), encoded.as_str()] {
-        let parameters = S3Parameters::new(RawS3Parameters { tls_ca_chain: Some(form.to_owned()), ..raw() }).unwrap();
-        assert_eq!(parameters.tls_ca_chain.as_deref().map(str::trim), Some(pem.trim()));
+        let parameters = S3Parameters::new(RawS3Parameters {
+            tls_ca_chain: Some(form.to_owned()),
+            ..raw()
+        })
+        .unwrap();
+        assert_eq!(
+            parameters.tls_ca_chain.as_deref().map(str::trim),
+            Some(pem.trim())
+        );
     }
     for nothing in ["", "[]", "\"\""] {
-        let parameters = S3Parameters::new(RawS3Parameters { tls_ca_chain: Some(nothing.to_owned()), ..raw() }).unwrap();
+        let parameters = S3Parameters::new(RawS3Parameters {
+            tls_ca_chain: Some(nothing.to_owned()),
+            ..raw()
+        })
+        .unwrap();
         assert_eq!(parameters.tls_ca_chain, None);
     }
     let damaged = pem.replacen('M', "", 1);
     let not_a_certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----";
     for bad in ["rubbish", "[1]", damaged.as_str(), not_a_certificate] {
-        problem(RawS3Parameters { tls_ca_chain: Some(bad.to_owned()), ..raw() }, "tls-ca-chain");
+        problem(
+            RawS3Parameters {
+                tls_ca_chain: Some(bad.to_owned()),
+                ..raw()
+            },
+            "tls-ca-chain",
+        );
     }
 }
 
 #[test]
 fn hash_changes_with_any_setting() {
     let first = S3Parameters::new(raw()).unwrap().hash();
-    let second = S3Parameters::new(RawS3Parameters { secret_key: Some("other".into()), ..raw() }).unwrap().hash();
-    let third = S3Parameters::new(RawS3Parameters { path: Some("x".to_owned()), ..raw() }).unwrap().hash();
+    let second = S3Parameters::new(RawS3Parameters {
+        secret_key: Some("other".into()),
+        ..raw()
+    })
+    .unwrap()
+    .hash();
+    let third = S3Parameters::new(RawS3Parameters {
+        path: Some("x".to_owned()),
+        ..raw()
+    })
+    .unwrap()
+    .hash();
     assert_eq!(first, S3Parameters::new(raw()).unwrap().hash());
     assert!(first != second && first != third && second != third);
 }
