@@ -64,7 +64,7 @@ pub async fn create_backup(
 ) -> Result<Receipt, BackupError> {
     let running = job::Running::new(container, s3_parameters, backup_key, passphrase, job)?;
     running.preflight().await?;
-    let result = running.make(progress).await;
+    let result = Box::pin(running.make(progress)).await;
     running.clean_up(result.as_ref().err()).await;
     result
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 const MIB: u64 = 1024 * 1024;
 
 /// How long a backup may take unless the option says otherwise.
-pub const DEFAULT_MAX_DURATION: Duration = Duration::from_secs(12 * 60 * 60);
+pub const DEFAULT_MAX_DURATION: Duration = Duration::from_hours(12);
 
 /// A pipeline through which no byte moved for this long is ended.
-pub const STALL: Duration = Duration::from_secs(10 * 60);
+pub const STALL: Duration = Duration::from_mins(10);
 
 /// After the last byte went to aws it may still hold some dozens of megabytes, and it has timeouts of its own; this ends
 /// what those do not, such as a server that takes a byte a minute.
-pub const UPLOAD_TAIL: Duration = Duration::from_secs(60 * 60);
+pub const UPLOAD_TAIL: Duration = Duration::from_hours(1);
 
 /// A probe of the bucket from a hook.
 pub const PROBE: Duration = Duration::from_secs(10);
@@ -30,22 +30,22 @@ pub const S3_READ: Duration = Duration::from_secs(5);
 pub const S3_ATTEMPTS: u32 = 2;
 
 /// How often the heartbeat object is written.
-pub const HEARTBEAT: Duration = Duration::from_secs(60);
+pub const HEARTBEAT: Duration = Duration::from_mins(1);
 
 /// A heartbeat younger than this, by the S3 server's clock, means in progress.
-pub const HEARTBEAT_IS_FRESH: Duration = Duration::from_secs(5 * 60);
+pub const HEARTBEAT_IS_FRESH: Duration = Duration::from_mins(5);
 
 /// A clock further off the S3 server's than this is worth a warning.
-pub const CLOCK_SKEW_WARNING: Duration = Duration::from_secs(5 * 60);
+pub const CLOCK_SKEW_WARNING: Duration = Duration::from_mins(5);
 
 /// What clean-up after a job may take: a pod has 30 s of grace.
 pub const CLEAN_UP: Duration = Duration::from_secs(20);
 
 /// The steps before the pipelines (probe, measuring, canary).
-pub const PREPARE: Duration = Duration::from_secs(10 * 60);
+pub const PREPARE: Duration = Duration::from_mins(10);
 
 /// Folders of dead jobs are swept when they are older than this.
-pub const SWEEP_AFTER: Duration = Duration::from_secs(60 * 60);
+pub const SWEEP_AFTER: Duration = Duration::from_hours(1);
 
 /// How often the watchdog looks and progress may be logged.
 pub const TICK: Duration = Duration::from_millis(500);

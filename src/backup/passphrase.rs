@@ -45,10 +45,10 @@ impl Passphrase {
     /// ```
     /// use synapse_charm::backup::Passphrase;
     ///
-    /// assert!(Passphrase::new(" it's $5\\ \n".into()).is_ok());
-    /// assert!(Passphrase::new("two\nlines".into()).is_err());
+    /// assert!(Passphrase::new(&" it's $5\\ \n".into()).is_ok());
+    /// assert!(Passphrase::new(&"two\nlines".into()).is_err());
     /// ```
-    pub fn new(text: SecretString) -> Result<Self, InvalidPassphrase> {
+    pub fn new(text: &SecretString) -> Result<Self, InvalidPassphrase> {
         let given = text.expose_secret();
         let stripped = given.strip_suffix('\n').unwrap_or(given);
         if stripped.is_empty() {
@@ -90,7 +90,7 @@ mod tests {
             ("a\r\n", "a\r\n"),
         ] {
             assert_eq!(
-                Passphrase::new(given.into()).unwrap().line().as_slice(),
+                Passphrase::new(&given.into()).unwrap().line().as_slice(),
                 line.as_bytes()
             );
         }
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn what_gpg_would_cut_is_refused() {
-        let refusal = |text: &str| Passphrase::new(text.into()).unwrap_err();
+        let refusal = |text: &str| Passphrase::new(&text.into()).unwrap_err();
         assert_eq!(refusal(""), InvalidPassphrase::Empty);
         assert_eq!(refusal("\n"), InvalidPassphrase::Empty);
         assert_eq!(refusal("a\nb"), InvalidPassphrase::EmbeddedNewline);

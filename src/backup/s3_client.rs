@@ -140,11 +140,10 @@ impl S3Client {
                 .send()
                 .await
                 .map_err(|error| classify::classify(error, format!("list {}", self.place)))?;
-            for object in page.contents() {
-                if let Some(info) = object_info(object, &base) {
-                    take(info);
-                }
-            }
+            let objects = page.contents().iter();
+            objects
+                .filter_map(|object| object_info(object, &base))
+                .for_each(&mut take);
             token = page.next_continuation_token().map(str::to_owned);
             if page.is_truncated() != Some(true) {
                 return Ok(());

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::limits::DATA_UID;
 
 const SCRIPT: &str = include_str!("scripts/probe.sh");
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// What was found. It stays true for as long as the image does, so it can be kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -297,28 +297,26 @@ impl<'a> Running<'a> {
 
     /// Compares what arrived with what was sent.
     async fn verify(&self, manifest: &Manifest) -> Result<(), BackupError> {
-        let look = |archive: &ArchiveManifest| {
-            let name = self.backup_key.object(&archive.object);
-            let (object, sent) = (archive.object.clone(), archive.size_bytes);
-            async move {
-                let stored = self.s3_client.size_bytes(&name).await?;
-                if stored == Some(sent) {
-                    return Ok(());
-                }
-                let has = stored.map_or("does not have it".to_owned(), |stored| {
-                    format!("has {stored} bytes of it")
-                });
-                let message =
-                    format!("{sent} bytes of {object} were sent, but the S3 server {has}");
-                Err(BackupError::new(
-                    Stage::Verify,
-                    message,
-                    "look at the S3 server's log, then run create-backup again",
-                ))
-            }
-        };
-        tokio::try_join!(look(&manifest.state), look(&manifest.media))?;
+        tokio::try_join!(self.look(&manifest.state), self.look(&manifest.media))?;
         Ok(())
+    }
+
+    async fn look(&self, archive: &ArchiveManifest) -> Result<(), BackupError> {
+        let (object, sent) = (&archive.object, archive.size_bytes);
+        let stored = self
+            .s3_client
+            .size_bytes(&self.backup_key.object(object))
+            .await?;
+        let has = match stored {
+            Some(stored) if stored == sent => return Ok(()),
+            Some(stored) => format!("has {stored} bytes of it"),
+            None => "does not have it".to_owned(),
+        };
+        Err(BackupError::new(
+            Stage::Verify,
+            format!("{sent} bytes of {object} were sent, but the S3 server {has}"),
+            "look at the S3 server's log, then run create-backup again",
+        ))
     }
 
     fn receipt(
