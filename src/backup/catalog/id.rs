@@ -44,6 +44,16 @@ impl BackupId {
         Self(format!("backup-{time}-{salt:04x}"))
     }
 
+    /// The id of a backup that begins now.
+    pub fn generate() -> Self {
+        let now = Timestamp::now();
+        // Without randomness the clock's last digits still tell two backups of one second apart.
+        let salt =
+            getrandom::u32().unwrap_or_else(|_| now.subsec_nanosecond().unsigned_abs() / 1000);
+        let [.., high, low] = salt.to_be_bytes();
+        Self::new(now, u16::from_be_bytes([high, low]))
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
