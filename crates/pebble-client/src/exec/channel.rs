@@ -215,9 +215,15 @@ impl Channel {
         }
     }
 
-    /// Ends the input: there is no process to read it.
+    /// Fails the writer, whose process has ended, and sends the end to whatever else may still read.
     pub(crate) fn break_input(&self) {
-        self.state().input = Input::Broken;
+        let waker = Waker::from(Arc::clone(&self.wakers));
+        let mut state = self.state();
+        if let Input::Open | Input::Rest(_) = state.input {
+            state.input = Input::End;
+        }
+        let _ = state.poll_input(&mut Context::from_waker(&waker));
+        drop(state);
         self.wakers.wake_all();
     }
 

@@ -160,7 +160,8 @@ impl Process {
     /// reads and drops what streams say that were not taken. May be dropped and called again.
     ///
     /// Whoever has taken a stream must go on reading it meanwhile, or the process waits for that. When this has
-    /// returned an exit code, what is left of the output can still be read.
+    /// returned an exit code, what is left of the output can still be read. In any case the input is at its end then,
+    /// also for what the process has started.
     ///
     /// # Errors
     ///

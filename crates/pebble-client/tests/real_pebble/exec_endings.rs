@@ -132,6 +132,26 @@ async fn held_output_ends_for_whoever_reads_it() {
 }
 
 #[tokio::test]
+async fn held_output_is_given_the_end_of_the_input() {
+    let daemon = Daemon::start().await;
+    let file = daemon.path("file");
+    let script = "exec 3<&0; (cat <&3; echo end > \"$FILE\") & exit 0";
+    let exec = daemon
+        .client
+        .exec(["sh", "-c", script])
+        .environment("FILE", file.as_str());
+    let exec = exec
+        .stdin(Stdin::Piped)
+        .stdio_grace(Duration::from_millis(200));
+    let mut process = exec.spawn().await.unwrap();
+    let stdin = process.stdin.take();
+    let status = tokio::time::timeout(PROMPT, process.wait()).await.unwrap();
+    assert_eq!(status.unwrap(), ExitStatus::StdioHeld);
+    until("the rest ends", async || std::fs::exists(&file).unwrap()).await;
+    drop(stdin);
+}
+
+#[tokio::test]
 async fn output_that_goes_on_after_the_process_is_not_held() {
     let daemon = Daemon::start().await;
     let script = "(for i in 1 2 3 4 5 6; do sleep 0.2; echo $i; done) & exit 7";
