@@ -10,7 +10,7 @@ const LAYER: &str = "\
 services:
   talker:
     override: replace
-    command: sh -c 'for i in 1 2 3; do echo line $i; done; while ! [ -e $GO ]; do sleep 0.02; done; echo last; sleep 100'
+    command: sh -c 'for i in 1 2 3; do echo line $i; done; while ! [ -e $GO ]; do sleep 0.02; done; echo last; exec sleep 100'
     environment: {GO: GO_FILE}
   silent:
     override: replace
