@@ -1,3 +1,7 @@
-//! The charm program that `dispatch` starts.
+//! The program that `dispatch` starts.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(synapse_charm::run())
+}

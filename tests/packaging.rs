@@ -227,7 +227,7 @@ fn read(path: &str) -> String {
 }
 
 fn yaml(path: &str) -> Value {
-    serde_norway::from_str(&read(path)).unwrap()
+    serde_saphyr::from_str(&read(path)).unwrap()
 }
 
 fn map(value: &Value) -> Map<String, Value> {

@@ -1,0 +1,184 @@
+//! The actions: what must hold, and what is then done.
+
+use pebble_client::ServiceStatus;
+use secrecy::SecretString;
+
+use super::reconcile;
+use super::volume::{Verdict, judge};
+use crate::backup::{Passphrase, S3Parameters};
+use crate::plan::{CreateBackup, ListBackups, Plan, RegisterUser, Step};
+use crate::state::{PassphraseSetting, Ready, Request, State, Store, Workload};
+use crate::synapse::homeserver_yaml::Settings;
+use crate::synapse::identity;
+
+/// What is said when backups are set up without a passphrase.
+pub(super) const NO_PASSPHRASE: &str =
+    "no passphrase is set: set backup_passphrase_secret (or backup_passphrase)";
+
+/// Returns what the action does that the state's request asks for.
+pub(super) fn plan(state: &State) -> anyhow::Result<Plan> {
+    let request = match &state.request {
+        Some(Ok(request)) => request,
+        Some(Err(fault)) => return Ok(refuse(state, fault)),
+        None => anyhow::bail!("an action was routed without its parameters"),
+    };
+    let planned = match request {
+        Request::CreateBackup { take_over } => create_backup(state, *take_over),
+        Request::ListBackups { limit, before } => list_backups(state, *limit, before.as_deref()),
+        Request::RegisterUser { username, admin } => register_user(state, username, *admin),
+        Request::StartEmpty { confirm } => match may_start_empty(state, confirm) {
+            Ok(()) => return start_empty(state),
+            Err(refusal) => Err(refusal),
+        },
+    };
+    let step = match planned {
+        Ok(step) => step,
+        Err(refusal) => return Ok(refuse(state, refusal)),
+    };
+    // The status goes on to say what a hook would say; only its steps are left to the hooks.
+    Ok(Plan {
+        steps: vec![step],
+        ..reconcile::plan(state)?
+    })
+}
+
+fn refuse(state: &State, text: impl Into<String>) -> Plan {
+    Plan::refuse(state.memory.clone(), text)
+}
+
+fn create_backup(state: &State, take_over: bool) -> Result<Step, String> {
+    let (settings, _) = living_server(state)?;
+    let id = state
+        .fresh_backup_id
+        .clone()
+        .ok_or("the backup was given no id")?;
+    Ok(Step::CreateBackup(Box::new(CreateBackup {
+        parameters: parameters(state)?.clone(),
+        id,
+        passphrase: passphrase(state)?.clone(),
+        server_name: settings.server_name.clone(),
+        extra_paths: state.backup.extra_paths.clone()?,
+        take_over,
+        max_duration: state.backup.max_duration.clone()?,
+    })))
+}
+
+fn list_backups(state: &State, limit: usize, before: Option<&str>) -> Result<Step, String> {
+    main_unit(state)?;
+    let parameters = parameters(state)?.clone();
+    Ok(Step::ListBackups(Box::new(ListBackups {
+        parameters,
+        limit,
+        before: before.map(str::to_owned),
+    })))
+}
+
+fn register_user(state: &State, username: &str, admin: bool) -> Result<Step, String> {
+    let (_, ready) = living_server(state)?;
+    if let Some(condition) = reconcile::service_condition(&ready.service, ready.healthy) {
+        return Err(condition.text);
+    }
+    let registration_secret: SecretString = ready
+        .volume
+        .identity
+        .get(identity::REGISTRATION)
+        .cloned()
+        .flatten()
+        .ok_or("the registration secret is missing on the data volume: run any hook, such as juju config, first")?;
+    Ok(Step::RegisterUser(RegisterUser {
+        username: username.to_owned(),
+        admin,
+        registration_secret,
+    }))
+}
+
+fn may_start_empty(state: &State, confirm: &str) -> Result<(), String> {
+    let (settings, ready) = container(state)?;
+    let name = &settings.server_name;
+    if confirm != name {
+        return Err(format!(
+            "confirm={confirm:?} is not the name of this server: run start-empty confirm={name}"
+        ));
+    }
+    if ready.volume.has_database {
+        return Err(format!(
+            "the data volume is not empty: {name} has a database there, nothing was changed"
+        ));
+    }
+    match judge(name, &ready.volume, &ready.known, true) {
+        Verdict::Run { .. } => Ok(()),
+        Verdict::Stop(condition) | Verdict::Leave(condition) => Err(condition.text),
+    }
+}
+
+fn start_empty(state: &State) -> anyhow::Result<Plan> {
+    let mut plan = reconcile::plan_workload(state, true)?;
+    // The database is what tells the next dispatch that the volume is not empty.
+    plan.steps.push(Step::RequireDatabase);
+    Ok(plan)
+}
+
+/// Returns the settings and container of a server that has a database.
+fn living_server(state: &State) -> Result<(&Settings, &Ready), String> {
+    let (settings, ready) = container(state)?;
+    match judge(&settings.server_name, &ready.volume, &ready.known, false) {
+        Verdict::Run { .. } if ready.volume.has_database => Ok((settings, ready)),
+        Verdict::Run { .. } => Err(match ready.service.status {
+            Some(ServiceStatus::Active) => {
+                "Synapse has not made its database yet: try again in a minute".to_owned()
+            }
+            _ => "Synapse was not started yet: see juju status".to_owned(),
+        }),
+        Verdict::Stop(condition) | Verdict::Leave(condition) => Err(condition.text),
+    }
+}
+
+fn container(state: &State) -> Result<(&Settings, &Ready), String> {
+    main_unit(state)?;
+    let settings = state
+        .homeserver
+        .as_ref()
+        .map_err(|faults| faults.join("; "))?;
+    if !state.storage_attached {
+        return Err("the volume data is not attached yet: see juju status".to_owned());
+    }
+    match &state.workload {
+        Workload::Ready(ready) => Ok((settings, ready)),
+        Workload::NotConnectable | Workload::Unread | Workload::Bystander { .. } => Err(
+            "the container synapse is not up: wait until juju status shows it, then try again"
+                .to_owned(),
+        ),
+    }
+}
+
+fn main_unit(state: &State) -> Result<(), String> {
+    let app = state.unit.app();
+    if state.is_main_unit() {
+        Ok(())
+    } else {
+        Err(format!(
+            "only {app}/0 runs Synapse: run this action on {app}/0"
+        ))
+    }
+}
+
+fn parameters(state: &State) -> Result<&S3Parameters, String> {
+    let app = state.unit.app();
+    match &state.backup.store {
+        Store::Ready(parameters) => Ok(parameters),
+        Store::Unset => Err(format!(
+            "no S3 store is configured: relate to one (juju integrate {app}:backup s3-integrator) or set the s3_ \
+             options (juju config {app})"
+        )),
+        Store::Waiting(text) => Err(text.clone()),
+        Store::Faulty(faults) => Err(faults.join("; ")),
+    }
+}
+
+fn passphrase(state: &State) -> Result<&Passphrase, String> {
+    match &state.backup.passphrase {
+        PassphraseSetting::Set(passphrase) => Ok(passphrase),
+        PassphraseSetting::Unset => Err(NO_PASSPHRASE.to_owned()),
+        PassphraseSetting::Faulty(text) => Err(text.clone()),
+    }
+}

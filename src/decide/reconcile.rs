@@ -1,0 +1,258 @@
+//! The route of nearly every hook: make the workload what it should be.
+
+use jiff::{SignedDuration, Timestamp};
+use pebble_client::ServiceStatus;
+
+use super::volume::{Verdict, judge};
+use crate::plan::{Condition, IdentityCopy, Plan, PushFile, Step};
+use crate::state::{
+    BackupSettings, Memory, PassphraseSetting, Ready, Service, State, Store, Workload,
+};
+use crate::synapse::homeserver_yaml::{self, Rendered, Settings};
+use crate::synapse::identity::Identity;
+use crate::synapse::layer::{Layer, RunAs};
+use crate::synapse::names;
+
+/// For how long S3's last answer is believed.
+const PROBE_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
+/// Returns what makes the workload what configuration, relations and volume say.
+pub(super) fn plan(state: &State) -> anyhow::Result<Plan> {
+    plan_workload(state, false)
+}
+
+/// Returns the same; `start_empty` tells that the admin confirmed that an earlier life is over.
+pub(super) fn plan_workload(state: &State, start_empty: bool) -> anyhow::Result<Plan> {
+    let mut plan = Plan::nothing(state.memory.clone());
+    plan.memory.storage_attached = state.storage_attached;
+    plan.steps
+        .extend(state.answer.clone().map(Step::AnswerProvider));
+    if !state.is_main_unit() {
+        plan_other_unit(state, &mut plan);
+        return Ok(plan);
+    }
+    if state.storage_attached {
+        match (&state.homeserver, &state.workload) {
+            (Err(faults), _) => plan
+                .conditions
+                .extend(faults.iter().map(Condition::blocked)),
+            (Ok(_), Workload::NotConnectable) => {
+                plan.conditions
+                    .push(Condition::waiting("synapse: waiting for the container"));
+            }
+            (Ok(settings), Workload::Ready(ready)) => {
+                plan_main_unit(state, settings, ready, start_empty, &mut plan)?;
+            }
+            (Ok(_), Workload::Bystander { .. } | Workload::Unread) => {}
+        }
+    } else {
+        if let Err(faults) = &state.homeserver {
+            plan.conditions
+                .extend(faults.iter().map(Condition::blocked));
+        }
+        plan.conditions
+            .push(Condition::waiting("storage: waiting for the volume data"));
+    }
+    plan_backups(&state.backup, state.now, &mut plan);
+    Ok(plan)
+}
+
+/// Until workers exist, every other unit would be a second server of the same name.
+fn plan_other_unit(state: &State, plan: &mut Plan) {
+    let app = state.unit.app();
+    plan.conditions.push(Condition::blocked(format!(
+        "only {app}/0 runs Synapse; scale to 1"
+    )));
+    if matches!(state.workload, Workload::Bystander { running: true }) {
+        plan.steps.push(Step::StopService);
+    }
+}
+
+fn plan_main_unit(
+    state: &State,
+    settings: &Settings,
+    ready: &Ready,
+    start_empty: bool,
+    plan: &mut Plan,
+) -> anyhow::Result<()> {
+    let name = &settings.server_name;
+    match judge(name, &ready.volume, &ready.known, start_empty) {
+        Verdict::Leave(condition) => plan.conditions.push(condition),
+        Verdict::Stop(condition) => {
+            plan.conditions.push(condition);
+            if !matches!(ready.service.status, None | Some(ServiceStatus::Inactive)) {
+                plan.steps.push(Step::StopService);
+            }
+        }
+        Verdict::Run { identity, missing } => {
+            if ready.run_as == RunAs::Synapse && ready.volume.owner != Some(names::UID) {
+                plan.steps.push(Step::OwnVolume);
+            }
+            let files = missing.into_iter().map(|(file, content)| PushFile {
+                path: file.path,
+                content,
+                run_as: ready.run_as,
+            });
+            plan.steps.extend(files.map(Step::PushFile));
+            plan_service(settings, &identity, ready, plan)?;
+            // Juju runs one hook or action at a time: no backup is being made now.
+            if ready
+                .volume
+                .sizes
+                .keys()
+                .any(|path| path.starts_with(names::BACKUP_STAGING))
+            {
+                plan.steps.push(Step::Sweep);
+            }
+            if copy_is_due(name, &identity, ready, plan) {
+                plan_copy(state, name, identity, plan, ready.known.leads);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn plan_service(
+    settings: &Settings,
+    identity: &Identity,
+    ready: &Ready,
+    plan: &mut Plan,
+) -> anyhow::Result<()> {
+    let rendered = homeserver_yaml::render(settings, identity)?;
+    let layer = Layer::new(&rendered.digest, ready.run_as);
+    let planned = ready.plan.says(&layer);
+    plan.steps.extend(files_to_push(rendered, ready, planned));
+    if !planned {
+        plan.steps.push(Step::AddLayer(layer.to_yaml()?));
+    }
+    let must_start = matches!(
+        ready.service.status,
+        None | Some(ServiceStatus::Inactive | ServiceStatus::Error)
+    );
+    if !planned || must_start {
+        plan.steps
+            .extend([Step::Replan, Step::AwaitHealth, Step::ShowVersion]);
+        return Ok(());
+    }
+    plan.conditions
+        .extend(service_condition(&ready.service, ready.healthy));
+    let shown = plan
+        .memory
+        .version
+        .as_ref()
+        .is_some_and(|version| version.since == ready.service.since);
+    if ready.healthy && !shown {
+        plan.steps.push(Step::ShowVersion);
+    }
+    Ok(())
+}
+
+/// Files are written when Pebble's plan was made for others, and when they are not there as
+/// they were written. Until Pebble replans, the digest in its plan stays the old one: a crash
+/// in between is made good by the next dispatch.
+fn files_to_push(rendered: Rendered, ready: &Ready, planned: bool) -> Vec<Step> {
+    use secrecy::ExposeSecret as _;
+    let size = rendered.homeserver_yaml.expose_secret().len();
+    let files = [
+        (
+            names::LOG_CONFIG,
+            rendered.log_config.len(),
+            rendered.log_config.into(),
+        ),
+        (names::HOMESERVER_YAML, size, rendered.homeserver_yaml),
+    ];
+    let there =
+        |path: &str, size: usize| ready.volume.sizes.get(path).copied() == u64::try_from(size).ok();
+    files
+        .into_iter()
+        .filter(|(path, size, _)| !planned || !there(path, *size))
+        .map(|(path, _, content)| {
+            Step::PushFile(PushFile {
+                path: path.to_owned(),
+                content,
+                run_as: ready.run_as,
+            })
+        })
+        .collect()
+}
+
+/// Returns what the state of the service means, where nothing is done about it.
+pub(crate) fn service_condition(service: &Service, healthy: bool) -> Option<Condition> {
+    match service.status {
+        Some(ServiceStatus::Active) if healthy => None,
+        Some(ServiceStatus::Active) => Some(Condition::waiting(format!(
+            "synapse: started, but does not answer on port {} yet",
+            names::PORT
+        ))),
+        _ => Some(Condition::blocked(
+            "synapse: ends by itself right after its start, see its log: juju ssh --container synapse <unit> pebble \
+             logs synapse",
+        )),
+    }
+}
+
+/// The copy is written once there is a database: its being there is then a sign that the
+/// server lived, also when the volume is gone.
+fn copy_is_due(server_name: &str, identity: &Identity, ready: &Ready, plan: &Plan) -> bool {
+    let copied = plan.memory.identity_copy.as_deref() == Some(&identity.digest(server_name));
+    let starts = plan
+        .steps
+        .iter()
+        .any(|step| matches!(step, Step::AwaitHealth));
+    !copied && (ready.volume.has_database || starts)
+}
+
+fn plan_copy(state: &State, server_name: &str, identity: Identity, plan: &mut Plan, leads: bool) {
+    if leads {
+        let server_name = server_name.to_owned();
+        plan.steps.push(Step::CopyIdentity(IdentityCopy {
+            server_name,
+            identity,
+        }));
+    } else {
+        let unit = &state.unit;
+        plan.conditions.push(Condition::note(format!(
+            "identity copy waits for {unit} to lead"
+        )));
+    }
+}
+
+/// Faults of the backups' settings show in the status; they keep nothing from being done.
+fn plan_backups(backup: &BackupSettings, now: Timestamp, plan: &mut Plan) {
+    plan.conditions.extend(backup_conditions(backup));
+    match &backup.store {
+        Store::Ready(parameters) if probe_is_due(&plan.memory, &parameters.hash(), now) => {
+            plan.steps.push(Step::ProbeStore(parameters.clone()));
+        }
+        Store::Ready(_) => {}
+        Store::Unset | Store::Waiting(_) | Store::Faulty(_) => plan.memory.store = None,
+    }
+}
+
+fn backup_conditions(backup: &BackupSettings) -> Vec<Condition> {
+    let fault = |text: &String| Condition::blocked(format!("backup: {text}"));
+    let mut conditions = Vec::new();
+    match &backup.store {
+        Store::Unset | Store::Ready(_) => {}
+        Store::Waiting(text) => conditions.push(Condition::waiting(format!("backup: {text}"))),
+        Store::Faulty(faults) => conditions.extend(faults.iter().map(fault)),
+    }
+    match (&backup.passphrase, &backup.store) {
+        (PassphraseSetting::Faulty(text), _) => conditions.push(fault(text)),
+        (PassphraseSetting::Unset, Store::Ready(_)) => {
+            conditions.push(fault(&super::actions::NO_PASSPHRASE.to_owned()));
+        }
+        (PassphraseSetting::Unset | PassphraseSetting::Set(_), _) => {}
+    }
+    conditions.extend(backup.extra_paths.as_ref().err().map(fault));
+    conditions.extend(backup.max_duration.as_ref().err().map(fault));
+    conditions
+}
+
+fn probe_is_due(memory: &Memory, parameters: &str, now: Timestamp) -> bool {
+    memory.store.as_ref().is_none_or(|answer| {
+        let age = now.duration_since(answer.checked_at);
+        // A clock that was set back must not make an answer last for ever.
+        answer.parameters != parameters || age >= PROBE_EVERY || age < SignedDuration::ZERO
+    })
+}

@@ -1,0 +1,155 @@
+//! What actions do, and what they refuse.
+
+use super::*;
+use crate::event::Action;
+use crate::state::Request;
+
+const CREATE: Request = Request::CreateBackup { take_over: false };
+
+fn act(mut state: State, request: Request) -> Plan {
+    state.request = Some(Ok(request));
+    decide(&Route::Action(Action::CreateBackup), &state).unwrap()
+}
+
+fn refusal(state: State, request: Request) -> String {
+    let plan = act(state, request);
+    assert!(plan.steps.is_empty(), "{:?}", steps(&plan));
+    plan.refusal.unwrap()
+}
+
+fn start_empty(name: &str) -> Request {
+    Request::StartEmpty {
+        confirm: name.into(),
+    }
+}
+
+fn list() -> Request {
+    Request::ListBackups {
+        limit: 5,
+        before: None,
+    }
+}
+
+fn register() -> Request {
+    Request::RegisterUser {
+        username: "alice".into(),
+        admin: false,
+    }
+}
+
+fn lost_volume() -> State {
+    let mut state = with_backups(new_server());
+    ready(&mut state).known.copy = Some((NAME.into(), Identity::generate().unwrap()));
+    state
+}
+
+#[test]
+fn actions_on_a_whole_server_are_done() {
+    for (request, step) in [
+        (CREATE, "CreateBackup"),
+        (list(), "ListBackups"),
+        (register(), "RegisterUser"),
+    ] {
+        let plan = act(with_backups(running_server()), request);
+        assert_eq!(steps(&plan), [step]);
+        assert_eq!(plan.refusal, None);
+    }
+}
+
+#[test]
+fn every_action_on_another_unit_names_the_right_one() {
+    for request in [CREATE, list(), register(), start_empty(NAME)] {
+        let mut state = with_backups(running_server());
+        state.unit = UnitName::new("synapse", 1);
+        assert!(refusal(state, request).contains("run this action on synapse/0"));
+    }
+}
+
+#[test]
+fn container_that_is_not_up_is_said() {
+    for request in [CREATE, register(), start_empty(NAME)] {
+        assert!(
+            refusal(with_backups(state(Workload::NotConnectable)), request).contains("container")
+        );
+    }
+}
+
+#[test]
+fn volume_that_is_not_attached_is_said() {
+    let mut state = with_backups(state(Workload::Unread));
+    state.storage_attached = false;
+    assert!(refusal(state, CREATE).contains("not attached"));
+}
+
+#[test]
+fn no_backup_of_a_lost_volume() {
+    assert!(refusal(lost_volume(), CREATE).contains("start-empty confirm=a.example"));
+}
+
+#[test]
+fn no_backup_before_there_is_a_database() {
+    assert!(refusal(with_backups(new_server()), CREATE).contains("not started yet"));
+}
+
+#[test]
+fn backup_without_store_or_passphrase_says_what_to_set() {
+    let mut state = with_backups(running_server());
+    state.backup.passphrase = PassphraseSetting::Unset;
+    assert!(refusal(state, CREATE).contains("backup_passphrase_secret"));
+    assert!(refusal(running_server(), CREATE).contains("s3-integrator"));
+    assert!(refusal(running_server(), list()).contains("s3-integrator"));
+    let mut state = running_server();
+    state.backup.store = Store::Faulty(vec!["one".into(), "two".into()]);
+    assert_eq!(refusal(state, CREATE), "one; two");
+}
+
+#[test]
+fn listing_needs_neither_passphrase_nor_container() {
+    let mut state = with_backups(state(Workload::Unread));
+    state.backup.passphrase = PassphraseSetting::Unset;
+    assert_eq!(steps(&act(state, list())), ["ListBackups"]);
+}
+
+#[test]
+fn registration_waits_for_synapse_to_answer() {
+    let mut state = running_server();
+    ready(&mut state).healthy = false;
+    assert!(refusal(state, register()).contains("does not answer"));
+}
+
+#[test]
+fn empty_start_needs_the_name_and_an_empty_volume() {
+    assert!(
+        refusal(lost_volume(), start_empty("b.example"))
+            .contains("run start-empty confirm=a.example")
+    );
+    assert!(refusal(running_server(), start_empty(NAME)).contains("not empty"));
+}
+
+#[test]
+fn confirmed_empty_start_goes_all_the_way() {
+    let plan = act(lost_volume(), start_empty(NAME));
+    let steps = steps(&plan);
+    assert!(
+        steps.contains(&"Replan".to_owned()) && steps.contains(&"RequireDatabase".to_owned()),
+        "{steps:?}"
+    );
+    assert!(plan.conditions.is_empty());
+}
+
+#[test]
+fn wrong_parameter_is_refused_with_its_reason() {
+    let mut state = running_server();
+    state.request = Some(Err("username \"A\" is not allowed".into()));
+    let plan = decide(&Route::Action(Action::RegisterUser), &state).unwrap();
+    assert_eq!(
+        plan.refusal.as_deref(),
+        Some("username \"A\" is not allowed")
+    );
+}
+
+#[test]
+fn unknown_action_is_refused_by_name() {
+    let plan = decide(&Route::UnknownAction("x".into()), &running_server()).unwrap();
+    assert!(plan.refusal.unwrap().contains("\"x\""));
+}

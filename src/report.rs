@@ -1,0 +1,138 @@
+//! The one place that tells Juju how a dispatch went: status, action result or failure, exit
+//! code.
+
+use std::error::Error;
+use std::fmt::Write as _;
+
+use jujuna::{Event, Juju, Outcome, Status, exit_code};
+
+use crate::apply::Applied;
+use crate::decide::status;
+use crate::event::Route;
+use crate::state::{Memory, State};
+
+/// What is said when the charm itself is wrong.
+const INTERNAL_ERROR: &str = "internal error, see juju debug-log";
+
+/// What is needed of the state to say how things are.
+#[derive(Debug)]
+pub struct Ended {
+    /// What was read.
+    pub state: State,
+    /// What was done.
+    pub applied: Applied,
+}
+
+/// Tells Juju how the dispatch went, and returns the exit code.
+pub fn report(event: &Event, route: &Route, ended: anyhow::Result<Ended>, juju: &mut Juju) -> u8 {
+    let told = ended.and_then(|ended| tell(route, ended, juju));
+    let outcome = match told {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            juju.discard();
+            tracing::error!("{error:#}");
+            if let Err(error) = tell_failure(event, &format!("{error:#}"), juju) {
+                tracing::error!("{error:#}");
+            }
+            Outcome::Failed
+        }
+    };
+    exit_code(event, &outcome)
+}
+
+/// Tells Juju that the charm panicked, and returns the exit code.
+pub fn report_panic(event: &Event, juju: &mut Juju) -> u8 {
+    juju.discard();
+    if let Err(error) = tell_failure(event, INTERNAL_ERROR, juju) {
+        tracing::error!("{error:#}");
+    }
+    exit_code(event, &Outcome::Failed)
+}
+
+/// Returns an error's sentence with those of its causes.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let _ = write!(text, ": {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+fn tell(route: &Route, ended: Ended, juju: &mut Juju) -> anyhow::Result<Outcome> {
+    let Ended { state, applied } = ended;
+    let status = unit_status(&state, &applied);
+    match route {
+        Route::Ignore => return Ok(Outcome::Done),
+        Route::Teardown => {
+            remember(&applied.memory, juju)?;
+            juju.flush()?;
+            return Ok(Outcome::Done);
+        }
+        Route::Reconcile => {
+            remember(&applied.memory, juju)?;
+            juju.flush()?;
+        }
+        Route::Action(_) | Route::UnknownAction(_) => {
+            tell_action(applied, juju)?;
+        }
+    }
+    if route.changes_status() {
+        juju.status_set(&status)?;
+    }
+    Ok(match status {
+        Status::Blocked(text) => Outcome::Blocked(text),
+        Status::Waiting(text) => Outcome::Waiting(text),
+        Status::Active(_) | Status::Maintenance(_) => Outcome::Done,
+    })
+}
+
+/// A failing action writes nothing but its reason.
+fn tell_action(applied: Applied, juju: &mut Juju) -> anyhow::Result<()> {
+    if let Some(reason) = applied.failure {
+        juju.discard();
+        juju.action_fail(reason);
+    } else {
+        remember(&applied.memory, juju)?;
+        juju.action_set(applied.results);
+    }
+    Ok(juju.flush()?)
+}
+
+fn unit_status(state: &State, applied: &Applied) -> Status {
+    let mut conditions = applied.conditions.clone();
+    conditions.extend(status::store_condition(
+        &state.backup.store,
+        &applied.memory,
+    ));
+    status::compose(
+        &conditions,
+        &status::backup_line(&state.backup.store, &applied.memory, state.now),
+    )
+}
+
+fn remember(memory: &Memory, juju: &mut Juju) -> anyhow::Result<()> {
+    for (key, value) in memory.to_fields()? {
+        match value {
+            Some(value) => juju.state_set(key, value),
+            None => juju.state_delete(key),
+        }
+    }
+    Ok(())
+}
+
+/// Juju shows a failing action's message only when the charm exits with 0, runs a failing
+/// pebble-ready again and again without showing an error, and shows every other failing hook.
+fn tell_failure(event: &Event, text: &str, juju: &mut Juju) -> Result<(), jujuna::Error> {
+    match event {
+        Event::Action(_) => {
+            juju.action_fail(text);
+            juju.flush()
+        }
+        event if !event.is_retried_by_juju() => {
+            juju.status_set(&Status::Blocked(INTERNAL_ERROR.to_owned()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,151 @@
+//! What the unit remembers from one dispatch to the next, in Juju's unit state.
+//!
+//! All of it can be found out again. It is kept so that a dispatch in which nothing changed
+//! asks neither S3 nor Juju's secrets.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+const STORAGE: &str = "storage";
+const IDENTITY_COPY: &str = "identity-copy";
+const VERSION: &str = "workload-version";
+const STORE: &str = "backup-store";
+
+/// What is remembered, typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Whether the volume was attached when a hook last looked.
+    pub storage_attached: bool,
+    /// The digest of the identity that the application's secret holds.
+    pub identity_copy: Option<String>,
+    /// The version that `juju status` shows, and since when the Synapse that said so runs.
+    pub version: Option<ShownVersion>,
+    /// What S3 answered last.
+    pub store: Option<StoreMemory>,
+}
+
+/// The version that `juju status` shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownVersion {
+    /// What Synapse called it.
+    pub version: String,
+    /// When Pebble started the Synapse that answered.
+    pub since: Option<Timestamp>,
+}
+
+/// What S3 answered last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreMemory {
+    /// The digest of the parameters, keys included, with which it was asked.
+    pub parameters: String,
+    /// When.
+    pub checked_at: Timestamp,
+    /// Why backups cannot be made there, if so.
+    pub problem: Option<StoreProblem>,
+    /// The newest finished backup under that path.
+    pub last: Option<LastBackup>,
+}
+
+/// Why a store cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreProblem {
+    /// The reason and the next step.
+    pub text: String,
+    /// Whether it may pass by itself: the store could not be reached.
+    pub passing: bool,
+}
+
+/// A finished backup, as the status speaks of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastBackup {
+    /// When it was finished.
+    pub finished_at: Timestamp,
+    /// What it takes in S3.
+    pub size_bytes: u64,
+}
+
+impl Memory {
+    /// Returns what Juju's unit state `map` says. What cannot be read counts as forgotten.
+    pub fn from_map(map: &BTreeMap<String, String>) -> Self {
+        Self {
+            storage_attached: map.contains_key(STORAGE),
+            identity_copy: map.get(IDENTITY_COPY).cloned(),
+            version: map
+                .get(VERSION)
+                .and_then(|text| serde_json::from_str(text).ok()),
+            store: map
+                .get(STORE)
+                .and_then(|text| serde_json::from_str(text).ok()),
+        }
+    }
+
+    /// Returns the fields of Juju's unit state: a value each, or none for one to delete.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a value cannot be written as JSON, which is a bug.
+    pub fn to_fields(&self) -> Result<[(&'static str, Option<String>); 4], serde_json::Error> {
+        Ok([
+            (
+                STORAGE,
+                self.storage_attached.then(|| "attached".to_owned()),
+            ),
+            (IDENTITY_COPY, self.identity_copy.clone()),
+            (
+                VERSION,
+                self.version
+                    .as_ref()
+                    .map(serde_json::to_string)
+                    .transpose()?,
+            ),
+            (
+                STORE,
+                self.store.as_ref().map(serde_json::to_string).transpose()?,
+            ),
+        ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_comes_back_as_it_was_written() {
+        let memory = Memory {
+            storage_attached: true,
+            identity_copy: Some("ab".into()),
+            version: Some(ShownVersion {
+                version: "1.2".into(),
+                since: Some(Timestamp::UNIX_EPOCH),
+            }),
+            store: Some(StoreMemory {
+                parameters: "cd".into(),
+                checked_at: Timestamp::UNIX_EPOCH,
+                problem: Some(StoreProblem {
+                    text: "x".into(),
+                    passing: true,
+                }),
+                last: Some(LastBackup {
+                    finished_at: Timestamp::UNIX_EPOCH,
+                    size_bytes: 5,
+                }),
+            }),
+        };
+        let map = memory
+            .to_fields()
+            .unwrap()
+            .into_iter()
+            .filter_map(|(k, v)| Some((k.to_owned(), v?)))
+            .collect();
+        assert_eq!(Memory::from_map(&map), memory);
+    }
+
+    #[test]
+    fn unreadable_memory_counts_as_forgotten() {
+        let map = BTreeMap::from([(STORE.to_owned(), "{\"format\": 9}".to_owned())]);
+        assert_eq!(Memory::from_map(&map), Memory::default());
+    }
+}

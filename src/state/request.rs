@@ -1,0 +1,172 @@
+//! What an action asks for, checked.
+
+use jujuna::{ErrorKind, Juju};
+use serde::Deserialize;
+
+use crate::backup::catalog::BackupId;
+use crate::event::Action;
+
+/// An action with its parameters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// `create-backup`
+    CreateBackup {
+        /// Whether to claim a path that another server wrote to.
+        take_over: bool,
+    },
+    /// `list-backups`
+    ListBackups {
+        /// How many at most.
+        limit: usize,
+        /// Only those older than this one.
+        before: Option<String>,
+    },
+    /// `start-empty`
+    StartEmpty {
+        /// The name that the admin typed.
+        confirm: String,
+    },
+    /// `register-user`
+    RegisterUser {
+        /// The localpart.
+        username: String,
+        /// Whether the user may administer the server.
+        admin: bool,
+    },
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "kebab-case")]
+struct Parameters {
+    take_over: bool,
+    limit: Option<usize>,
+    before: Option<String>,
+    confirm: String,
+    username: String,
+    admin: bool,
+}
+
+impl Request {
+    /// Returns what the running action `action` asks for, or a sentence that says which
+    /// parameter is wrong.
+    ///
+    /// # Errors
+    ///
+    /// Fails when Juju does not give the parameters.
+    pub(super) fn read(action: Action, juju: &Juju) -> Result<Result<Self, String>, jujuna::Error> {
+        match juju.action_params::<Parameters>() {
+            Ok(parameters) => Ok(Self::check(action, parameters)),
+            Err(error) if error.kind() == ErrorKind::Mismatch => Ok(Err(error.to_string())),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn check(action: Action, parameters: Parameters) -> Result<Self, String> {
+        match action {
+            Action::CreateBackup => Ok(Self::CreateBackup {
+                take_over: parameters.take_over,
+            }),
+            Action::ListBackups => {
+                let before = parameters.before.filter(|id| !id.is_empty());
+                if let Some(text) = before.as_deref().filter(|text| !is_id(text)) {
+                    return Err(format!(
+                        "before={text:?} is no backup id: take one from list-backups, such as \
+                         backup-20260131-235959-0a1b"
+                    ));
+                }
+                Ok(Self::ListBackups {
+                    limit: parameters.limit.unwrap_or(100).clamp(1, 1000),
+                    before,
+                })
+            }
+            Action::StartEmpty => Ok(Self::StartEmpty {
+                confirm: parameters.confirm,
+            }),
+            Action::RegisterUser => {
+                check_localpart(&parameters.username)?;
+                Ok(Self::RegisterUser {
+                    username: parameters.username,
+                    admin: parameters.admin,
+                })
+            }
+        }
+    }
+}
+
+/// Whether `text` is an id of ours, or of the Python charm.
+fn is_id(text: &str) -> bool {
+    let legacy = text
+        .strip_prefix("backup-")
+        .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
+    legacy || text.parse::<BackupId>().is_ok()
+}
+
+/// Checks the first part of a user's name by the grammar of the Matrix specification.
+fn check_localpart(username: &str) -> Result<(), String> {
+    const NEXT: &str = "use a to z, 0 to 9 and . _ = - / +, not beginning with _";
+    let plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._=-/+".contains(&byte);
+    if username.is_empty() || !username.bytes().all(plain) || username.starts_with('_') {
+        return Err(format!("username {username:?} is not allowed: {NEXT}"));
+    }
+    if username.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!(
+            "username {username:?} is not allowed: names of digits alone are kept for guests"
+        ));
+    }
+    // The whole name takes 255 bytes at most, Synapse says so once it knows the server's.
+    if username.len() > 200 {
+        return Err("username is too long: use at most 200 characters".to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usernames_follow_the_matrix_grammar() {
+        for name in ["alice", "a.b_c=d-e/f+g", "0x", "a1"] {
+            assert_eq!(check_localpart(name), Ok(()), "{name}");
+        }
+        for name in [
+            "", "Alice", "a b", "@a", "a:b", "é", "a\n", "_a", "123", "a\0b", "$(x)",
+        ] {
+            assert!(
+                check_localpart(name).unwrap_err().contains("username"),
+                "{name}"
+            );
+        }
+        assert!(check_localpart(&"a".repeat(201)).is_err());
+    }
+
+    #[test]
+    fn malformed_id_is_refused_by_the_parameters_name() {
+        let parameters = Parameters {
+            before: Some("../x".into()),
+            ..Parameters::default()
+        };
+        assert!(
+            Request::check(Action::ListBackups, parameters)
+                .unwrap_err()
+                .starts_with("before=")
+        );
+    }
+
+    #[test]
+    fn parameters_left_out_have_their_defaults() {
+        let request = |action| Request::check(action, Parameters::default()).unwrap();
+        assert_eq!(
+            request(Action::CreateBackup),
+            Request::CreateBackup { take_over: false }
+        );
+        assert_eq!(
+            request(Action::ListBackups),
+            Request::ListBackups {
+                limit: 100,
+                before: None
+            }
+        );
+    }
+}
