@@ -105,7 +105,7 @@ fn text_that_is_no_secret_is_refused_by_the_option() {
     let settings = read_with(unit(), json!({"backup_passphrase_secret": "hunter2"}));
     match settings.passphrase {
         PassphraseSetting::Faulty(text) => {
-            assert!(text.starts_with("backup_passphrase_secret is"), "{text}")
+            assert!(text.starts_with("backup_passphrase_secret is"), "{text}");
         }
         other => panic!("{other:?}"),
     }
