@@ -4,6 +4,7 @@ mod arguments;
 mod place;
 mod print;
 mod run;
+mod status;
 mod verbs;
 
 use arguments::Arguments;

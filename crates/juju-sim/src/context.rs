@@ -6,6 +6,7 @@ use crate::agent::hook::{Hook, RelationHook};
 use crate::model::id;
 use crate::model::name::UnitName;
 use crate::model::secret::{Attributes, Content, Secret};
+use crate::model::status::Status;
 use crate::model::unit::OpenPort;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +31,8 @@ pub(crate) struct HookContext {
     pub(crate) changes: Changes,
     pub(crate) action: ActionOutcome,
     pub(crate) status_was_set: bool,
+    /// The unit's status as it was first read: Juju does not look again within a run.
+    pub(crate) status_read: Option<Status>,
 }
 
 /// What an action said of itself; kept whether or not its changes are made.
@@ -98,6 +101,7 @@ impl HookContext {
             changes: Changes::default(),
             action: ActionOutcome::default(),
             status_was_set: false,
+            status_read: None,
         }
     }
 

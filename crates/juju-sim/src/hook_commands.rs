@@ -84,7 +84,6 @@ const COMMANDS: &[(&str, Option<Command>)] = &[
     ("action-get", Some(action::get)),
     ("action-log", Some(action::log)),
     ("action-set", Some(action::set)),
-    ("add-metric", None),
     ("application-version-set", Some(status::version_set)),
     ("close-port", Some(port::close)),
     ("config-get", Some(config::get)),

@@ -13,6 +13,8 @@ pub(crate) enum Node {
     Bool(bool),
     Number(f64),
     Text(String),
+    /// A time: never quoted in YAML.
+    Time(String),
     List(Vec<Node>),
     Map(Vec<(String, Node)>),
 }
@@ -67,7 +69,7 @@ impl Node {
     fn smart(&self) -> String {
         match self {
             Self::Null => String::new(),
-            Self::Text(text) => text.clone(),
+            Self::Text(text) | Self::Time(text) => text.clone(),
             Self::Bool(true) => "True".to_owned(),
             Self::Bool(false) => "False".to_owned(),
             Self::List(items) if items.iter().all(|item| matches!(item, Self::Text(_))) => {
@@ -99,7 +101,7 @@ impl Node {
             Self::Null => out.push_str("null"),
             Self::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
             Self::Number(value) => out.push_str(&json_number(*value)),
-            Self::Text(text) => write_json_text(out, text),
+            Self::Text(text) | Self::Time(text) => write_json_text(out, text),
             Self::List(items) => {
                 out.push('[');
                 for (index, item) in items.iter().enumerate() {

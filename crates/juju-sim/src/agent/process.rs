@@ -9,9 +9,10 @@ use crate::pod;
 use anyhow::{Context as _, Result};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+use tokio::process::Command;
 use tokio::task::JoinHandle;
 
 /// How long the output of processes that outlive the charm is waited for.
@@ -39,6 +40,10 @@ pub(super) struct Finished {
     pub(super) context: HookContext,
 }
 
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Runs the charm for `purpose`, or `words` for an operator's command.
 pub(super) async fn run(
     controller: &Arc<Controller>,
@@ -49,77 +54,60 @@ pub(super) async fn run(
     let context = HookContext::new(&unit.name, purpose);
     let host = unit.host.lock().await;
     let places = host.places(unit, controller.tools());
-    let argv = match &context.purpose {
-        Purpose::Command => words.to_vec(),
-        purpose => match program(unit, purpose) {
-            Some(relative) => vec![places.charm.join(relative).display().to_string()],
-            None => {
-                return Ok(Finished {
-                    exit: Exit::Missing,
-                    stdout: String::new(),
-                    stderr: String::new(),
-                    context,
-                });
-            }
-        },
+    let argv = match program(unit, &context.purpose) {
+        _ if matches!(context.purpose, Purpose::Command) => words.to_vec(),
+        Some(relative) => vec![places.charm.join(relative).display().to_string()],
+        None => return Ok(Finished::missing(context)),
     };
     let environment = variables(&controller.model(), &context, &places);
-    let server = Server::open(
-        controller,
-        &unit.running,
-        &unit.agent_folder().join("agent.socket"),
-        host.shares_root(),
-    )?;
-    let mut command = host.command(&argv, &environment, &places, unit, controller.tools())?;
+    let socket = unit.agent_folder().join("agent.socket");
+    let server = Server::open(controller, &unit.running, &socket, host.shares_root())?;
+    let command = host.command(&argv, &environment, &places, unit, controller.tools())?;
     drop(host);
     let logger = logger(&context);
-    *unit.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(context);
+    *locked(&unit.running) = Some(context);
+    let ended = finish(controller, unit, command, logger).await;
+    *locked(&unit.charm_process) = None;
+    drop(server);
+    let context = locked(&unit.running).take();
+    let (exit, stdout, stderr) = ended?;
+    Ok(Finished {
+        exit,
+        stdout,
+        stderr,
+        context: context.context("the run has lost its context")?,
+    })
+}
+
+async fn finish(
+    controller: &Arc<Controller>,
+    unit: &UnitRuntime,
+    mut command: Command,
+    logger: Option<String>,
+) -> Result<(Exit, String, String)> {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
-    let mut child = match pod::spawn(command).await {
-        Ok(child) => child,
-        Err(error) => {
-            unit.running
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
-            return Err(error);
+    let mut child = pod::spawn(command).await?;
+    *locked(&unit.charm_process) = child.id();
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let stdout = take_output(controller, unit, logger.clone(), "DEBUG", out);
+    let stderr = take_output(controller, unit, logger, "WARNING", err);
+    let status = child.wait().await.context("cannot wait for the charm")?;
+    Ok((exit(status), stdout.end().await, stderr.end().await))
+}
+
+impl Finished {
+    fn missing(context: HookContext) -> Self {
+        Self {
+            exit: Exit::Missing,
+            stdout: String::new(),
+            stderr: String::new(),
+            context,
         }
-    };
-    *unit
-        .charm_process
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner) = child.id();
-    let stdout = take_output(
-        controller,
-        unit,
-        logger.clone(),
-        "DEBUG",
-        child.stdout.take(),
-    );
-    let stderr = take_output(controller, unit, logger, "WARNING", child.stderr.take());
-    let status = child.wait().await;
-    *unit
-        .charm_process
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner) = None;
-    let (stdout, stderr) = (stdout.end().await, stderr.end().await);
-    drop(server);
-    let context = unit
-        .running
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take()
-        .context("the run has lost its context")?;
-    Ok(Finished {
-        exit: exit(status.context("cannot wait for the charm")?),
-        stdout,
-        stderr,
-        context,
-    })
+    }
 }
 
 /// `dispatch`, else the file of this hook or action.
@@ -197,10 +185,12 @@ fn take_output<R: AsyncRead + Unpin + Send + 'static>(
             let piece = String::from_utf8_lossy(&line).into_owned();
             match &logger {
                 Some(module) => {
-                    controller
-                        .model()
-                        .log
-                        .write(&name, level, module, piece.trim_end_matches('\n'))
+                    controller.model().log.write(
+                        &name,
+                        level,
+                        module,
+                        piece.trim_end_matches('\n'),
+                    );
                 }
                 None => kept
                     .lock()

@@ -3,7 +3,7 @@
 use super::hook::{Hook, RelationHook, RelationKind, SecretKind};
 use crate::model::name::UnitName;
 use crate::model::status::Status;
-use crate::model::unit::{Churn, FailedHook, KnownRelation, PebbleEvent};
+use crate::model::unit::{Churn, FailedHook, KnownRelation, Life, PebbleEvent};
 use crate::model::{Model, SERVICE_ADDRESS};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ pub(crate) fn before(model: &mut Model, name: &UnitName, hook: &Hook) {
     };
     let workload = match hook {
         Hook::Install => Some(Status::new("maintenance", "installing charm software")),
-        Hook::Stop => Some(Status::new("maintenance", "stopping charm software")),
+        Hook::Stop => Some(Status::new("maintenance", "")),
         Hook::Remove => Some(Status::new(
             "maintenance",
             "cleaning up prior to charm deletion",
@@ -35,7 +35,6 @@ pub(crate) fn before(model: &mut Model, name: &UnitName, hook: &Hook) {
         unit.workload_status = status;
     }
     unit.agent_status = Status::new("executing", &format!("running {} hook", hook.name()));
-    unit.agent.busy = true;
 }
 
 fn before_relation(model: &mut Model, name: &UnitName, hook: &RelationHook) {
@@ -99,7 +98,7 @@ pub(crate) fn done(model: &mut Model, name: &UnitName, hook: &Hook, status_was_s
         state.fired.pop_front();
     }
     match hook {
-        Hook::Install => state.installed = true,
+        Hook::Install => state.life = state.life.max(Life::Installed),
         Hook::LeaderElected | Hook::LeaderSettingsChanged => state.led = Some(led),
         Hook::ConfigChanged => state.config_version = config_version,
         Hook::Start => {
@@ -109,18 +108,16 @@ pub(crate) fn done(model: &mut Model, name: &UnitName, hook: &Hook, status_was_s
             }
         }
         Hook::UpdateStatus => state.update_status = false,
-        Hook::UpgradeCharm => {
-            if state.churn == Some(Churn::Upgrade) {
-                state.churn = None;
-                state.charm_version = charm_version;
-                state.config_version = 0;
-                state.started = false;
-            }
+        Hook::UpgradeCharm if state.churn == Some(Churn::Upgrade) => {
+            state.churn = None;
+            state.charm_version = charm_version;
+            state.config_version = 0;
+            state.started = false;
         }
         Hook::Stop if state.churn == Some(Churn::Stop) => state.churn = Some(Churn::Replace),
-        Hook::Stop => state.stopped = unit.dying,
+        Hook::Stop if unit.dying => state.life = Life::Stopped,
         Hook::Remove => {
-            state.removed = true;
+            state.life = Life::Removed;
             unit.workload_status = Status::new("terminated", "");
         }
         Hook::Relation(relation) if relation.kind == RelationKind::Broken => {
@@ -212,20 +209,19 @@ pub(crate) fn killed(model: &mut Model, name: &UnitName, hook: &Hook) {
 
 /// Notes what Pebble told, unless it is already waiting to be delivered.
 pub(crate) fn pebble(model: &mut Model, name: &UnitName, event: PebbleEvent) {
-    if let Some(unit) = model.units.get_mut(name) {
-        if !unit.agent.pebble.contains(&event) {
-            unit.agent.pebble.push_back(event);
-        }
+    if let Some(unit) = model.units.get_mut(name)
+        && !unit.agent.pebble.contains(&event)
+    {
+        unit.agent.pebble.push_back(event);
     }
 }
 
 /// Notes that the agent has nothing to do.
 pub(crate) fn idle(model: &mut Model, name: &UnitName) {
-    if let Some(unit) = model.units.get_mut(name) {
-        unit.agent.busy = false;
-        if unit.agent_status.name != "idle" {
-            unit.agent_status = Status::new("idle", "");
-        }
+    if let Some(unit) = model.units.get_mut(name)
+        && unit.agent_status.name != "idle"
+    {
+        unit.agent_status = Status::new("idle", "");
     }
 }
 

@@ -5,7 +5,7 @@ use crate::model::Model;
 use crate::model::name::UnitName;
 use crate::model::relation::Relation;
 use crate::model::task::TaskStatus;
-use crate::model::unit::{Churn, KnownRelation, StorageInstance, Unit};
+use crate::model::unit::{Churn, KnownRelation, Life, StorageInstance, Unit};
 use std::time::Instant;
 
 /// The next thing to do.
@@ -27,7 +27,7 @@ pub(crate) fn next(model: &Model, name: &UnitName) -> Next {
         return Next::End;
     };
     let state = &unit.agent;
-    if state.removed {
+    if state.life == Life::Removed {
         return Next::End;
     }
     if let Some(hook) = &state.again {
@@ -46,7 +46,7 @@ pub(crate) fn next(model: &Model, name: &UnitName) -> Next {
     if let Some(until) = state.paused_until.filter(|until| *until > Instant::now()) {
         return Next::Wait(Some(until));
     }
-    if !state.installed {
+    if state.life == Life::New {
         return Next::Run(Hook::Install);
     }
     match state.churn {
@@ -80,7 +80,7 @@ pub(crate) fn next(model: &Model, name: &UnitName) -> Next {
 fn life(model: &Model, unit: &Unit) -> Option<Hook> {
     let state = &unit.agent;
     if unit.dying {
-        return relations(model, unit).or(Some(if state.stopped {
+        return relations(model, unit).or(Some(if state.life == Life::Stopped {
             Hook::Remove
         } else {
             Hook::Stop
@@ -103,7 +103,7 @@ fn next_task(model: &Model, unit: &Unit) -> Option<u32> {
         .tasks
         .values()
         .find(|task| task.unit == unit.name && task.status == TaskStatus::Pending)?;
-    unit.agent.installed.then_some(waiting.number)
+    (unit.agent.life >= Life::Installed).then_some(waiting.number)
 }
 
 fn created_relation(model: &Model, unit: &Unit) -> Option<Hook> {

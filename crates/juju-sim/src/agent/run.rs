@@ -153,7 +153,6 @@ async fn run_action(controller: &Arc<Controller>, unit: &UnitRuntime, number: u3
         let name = task.action.clone();
         if let Some(unit) = model.units.get_mut(&unit.name) {
             unit.agent_status = Status::new("executing", &format!("running action {name}"));
-            unit.agent.busy = true;
         }
         name
     };
@@ -203,15 +202,15 @@ fn finish_action(controller: &Controller, number: u32, finished: Result<Finished
             1,
         ),
     };
-    if finished.exit == Exit::Code(0) {
-        if let Err(refusal) = flush::flush(&mut model, &mut finished.context) {
-            status = TaskStatus::Failed;
-            "committing requested changes failed".clone_into(&mut message);
-            results.insert(
-                "stderr".to_owned(),
-                Value::String(format!("{}{refusal}", finished.stderr)),
-            );
-        }
+    if finished.exit == Exit::Code(0)
+        && let Err(refusal) = flush::flush(&mut model, &mut finished.context)
+    {
+        status = TaskStatus::Failed;
+        "committing requested changes failed".clone_into(&mut message);
+        results.insert(
+            "stderr".to_owned(),
+            Value::String(format!("{}{refusal}", finished.stderr)),
+        );
     }
     results.insert("return-code".to_owned(), json!(code));
     if let Some(task) = model.tasks.get_mut(&number) {

@@ -1,6 +1,6 @@
 //! What may stand on the command line.
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 #[derive(Debug, Parser)]
@@ -27,47 +27,86 @@ pub(super) enum OutputFormat {
     Yaml,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct AddModelArguments {
+    pub(super) name: String,
+    /// A port of every unit's loopback that leads to a server of this machine: PORT=ADDRESS:PORT or PORT=/path/of.socket
+    #[arg(long, value_name = "PORT=TO")]
+    pub(super) forward: Vec<String>,
+    /// The Pebble program; without it the one on PATH
+    #[arg(long)]
+    pub(super) pebble: Option<PathBuf>,
+    /// How often update-status fires by itself, such as 5m; without it only by `fire`
+    #[arg(long, value_name = "TIME")]
+    pub(super) update_status: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DeployArguments {
+    pub(super) charm: PathBuf,
+    pub(super) application: Option<String>,
+    #[arg(long, value_name = "OPTION=VALUE")]
+    pub(super) config: Vec<String>,
+    #[arg(long, value_name = "NAME=FILE")]
+    pub(super) resource: Vec<String>,
+    #[arg(short, long, default_value_t = 1)]
+    pub(super) num_units: u32,
+    /// How long storage takes until it is there, such as 3s
+    #[arg(long, value_name = "TIME", default_value = "0s")]
+    pub(super) storage_delay: String,
+    #[arg(long, hide = true)]
+    pub(super) trust: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConfigArguments {
+    pub(super) application: String,
+    /// OPTION=VALUE sets (VALUE may be @FILE), OPTION shows
+    pub(super) settings: Vec<String>,
+    #[arg(long, value_delimiter = ',')]
+    pub(super) reset: Vec<String>,
+    #[arg(long, value_enum, default_value = "yaml")]
+    pub(super) format: OutputFormat,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    pub(super) unit: String,
+    pub(super) action: String,
+    /// KEY=VALUE; values are YAML, dots nest
+    pub(super) parameters: Vec<String>,
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    pub(super) wait: String,
+    /// Do not wait
+    #[arg(long)]
+    pub(super) background: bool,
+    #[arg(long, value_enum, default_value = "tabular")]
+    pub(super) format: OutputFormat,
+    /// Values are text, not YAML
+    #[arg(long)]
+    pub(super) string_args: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DebugLogArguments {
+    /// Show what there is and end
+    #[arg(long)]
+    pub(super) no_tail: bool,
+    /// Show all from the beginning
+    #[arg(long)]
+    pub(super) replay: bool,
+    #[arg(short, long)]
+    pub(super) include: Vec<String>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Start a model in the background
-    AddModel {
-        name: String,
-        /// A port of every unit's loopback that leads to a server of this machine: PORT=ADDRESS:PORT or PORT=/path/of.socket
-        #[arg(long, value_name = "PORT=TO")]
-        forward: Vec<String>,
-        /// The Pebble program; without it the one on PATH
-        #[arg(long)]
-        pebble: Option<PathBuf>,
-        /// How often update-status fires by itself, such as 5m; without it only by `fire`
-        #[arg(long, value_name = "TIME")]
-        update_status: Option<String>,
-    },
+    AddModel(AddModelArguments),
     /// Deploy a charm's folder, or a YAML file that describes an application without a charm
-    Deploy {
-        charm: PathBuf,
-        application: Option<String>,
-        #[arg(long, value_name = "OPTION=VALUE")]
-        config: Vec<String>,
-        #[arg(long, value_name = "NAME=FILE")]
-        resource: Vec<String>,
-        #[arg(short, long, default_value_t = 1)]
-        num_units: u32,
-        /// How long storage takes until it is there, such as 3s
-        #[arg(long, value_name = "TIME", default_value = "0s")]
-        storage_delay: String,
-        #[arg(long, hide = true)]
-        trust: bool,
-    },
+    Deploy(DeployArguments),
     /// Show or set options
-    Config {
-        application: String,
-        /// OPTION=VALUE sets (VALUE may be @FILE), OPTION shows
-        settings: Vec<String>,
-        #[arg(long, value_delimiter = ',')]
-        reset: Vec<String>,
-        #[arg(long, value_enum, default_value = "yaml")]
-        format: OutputFormat,
-    },
+    Config(ConfigArguments),
     /// Relate two applications
     #[command(visible_alias = "relate")]
     Integrate {
@@ -110,22 +149,7 @@ pub(super) enum Verb {
         format: OutputFormat,
     },
     /// Run an action and wait for its end
-    Run {
-        unit: String,
-        action: String,
-        /// KEY=VALUE; values are YAML, dots nest
-        parameters: Vec<String>,
-        #[arg(long, value_name = "TIME", default_value = "60s")]
-        wait: String,
-        /// Do not wait
-        #[arg(long)]
-        background: bool,
-        #[arg(long, value_enum, default_value = "tabular")]
-        format: OutputFormat,
-        /// Values are text, not YAML
-        #[arg(long)]
-        string_args: bool,
-    },
+    Run(RunArguments),
     ShowTask {
         id: u32,
         #[arg(long, value_name = "TIME", default_value = "0s")]
@@ -150,16 +174,7 @@ pub(super) enum Verb {
         #[arg(long, value_name = "TIME", default_value = "10m")]
         timeout: String,
     },
-    DebugLog {
-        /// Show what there is and end
-        #[arg(long)]
-        no_tail: bool,
-        /// Show all from the beginning
-        #[arg(long)]
-        replay: bool,
-        #[arg(short, long)]
-        include: Vec<String>,
-    },
+    DebugLog(DebugLogArguments),
     /// Run a command beside the charm, hook commands at hand
     Exec {
         #[arg(long)]

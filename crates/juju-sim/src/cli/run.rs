@@ -1,6 +1,6 @@
 //! `run` and `show-task`.
 
-use super::arguments::OutputFormat;
+use super::arguments::{OutputFormat, RunArguments};
 use super::{place, print};
 use crate::client::{Juju, TaskOutcome};
 use crate::model::actions::parameters;
@@ -12,18 +12,7 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// What `run` was told.
-pub(super) struct Run {
-    pub(super) unit: String,
-    pub(super) action: String,
-    pub(super) parameters: Vec<String>,
-    pub(super) wait: String,
-    pub(super) background: bool,
-    pub(super) format: OutputFormat,
-    pub(super) string_args: bool,
-}
-
-pub(super) fn run(juju: &Juju, run: &Run) -> Result<ExitCode> {
+pub(super) fn run(juju: &Juju, run: &RunArguments) -> Result<ExitCode> {
     let words: Vec<_> = place::pairs(&run.parameters)?.into_iter().collect();
     let given: Map<String, Value> = if run.string_args {
         words

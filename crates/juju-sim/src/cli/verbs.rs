@@ -1,13 +1,15 @@
 //! What each verb of the command line does.
 
-use super::arguments::{Arguments, OutputFormat, Verb};
-use super::{place, print, run};
+use super::arguments::{
+    AddModelArguments, Arguments, ConfigArguments, DebugLogArguments, DeployArguments,
+    OutputFormat, Verb,
+};
+use super::{place, print, run, status};
 use crate::client::{AddModel, Deploy, Juju};
 use crate::controller;
 use crate::protocol::Request;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,12 +20,7 @@ const LOG_LOOK: Duration = Duration::from_millis(200);
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     let Arguments { model, data, verb } = arguments;
     match verb {
-        Verb::AddModel {
-            name,
-            forward,
-            pebble,
-            update_status,
-        } => add_model(&name, data, &forward, pebble, update_status.as_deref()),
+        Verb::AddModel(arguments) => add_model(arguments, data),
         Verb::Controller {
             forward,
             pebble,
@@ -45,102 +42,49 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
         }
         Verb::DestroyModel { name, .. } => {
             let name = name.or(model);
-            let juju = place::connect(name.as_deref(), data.as_deref())?;
-            juju.destroy_model()?;
+            place::connect(name.as_deref(), data.as_deref())?.destroy_model()?;
             Ok(ExitCode::SUCCESS)
         }
-        verb => {
-            let juju = place::connect(model.as_deref(), data.as_deref())?;
-            in_model(&juju, verb)
-        }
+        verb => in_model(&place::connect(model.as_deref(), data.as_deref())?, verb),
     }
 }
 
-fn add_model(
-    name: &str,
-    data: Option<PathBuf>,
-    forward: &[String],
-    pebble: Option<PathBuf>,
-    update_status: Option<&str>,
-) -> Result<ExitCode> {
-    let forwards = forward
-        .iter()
-        .map(|text| place::forward(text))
-        .collect::<Result<_>>()?;
-    let update_status = update_status.map(place::duration).transpose()?;
-    let folder = place::new_model(name, data)?;
-    Juju::add_model(AddModel {
-        name: name.to_owned(),
-        folder: Some(folder),
+fn add_model(arguments: AddModelArguments, data: Option<PathBuf>) -> Result<ExitCode> {
+    let AddModelArguments {
+        name,
+        forward,
         pebble,
-        forwards,
         update_status,
+    } = arguments;
+    let add = AddModel {
+        name: name.clone(),
+        folder: Some(place::new_model(&name, data)?),
+        pebble,
+        forwards: forward
+            .iter()
+            .map(|text| place::forward(text))
+            .collect::<Result<_>>()?,
+        update_status: update_status.as_deref().map(place::duration).transpose()?,
         detached: true,
-    })?;
+    };
+    Juju::add_model(add)?;
     print::note(&format!("Added {name:?} model on this machine"));
     Ok(ExitCode::SUCCESS)
 }
 
+/// Verbs with an exit code of their own first.
 fn in_model(juju: &Juju, verb: Verb) -> Result<ExitCode> {
     match verb {
-        Verb::Run {
-            unit,
-            action,
-            parameters,
-            wait,
-            background,
-            format,
-            string_args,
-        } => {
-            return run::run(
-                juju,
-                &run::Run {
-                    unit,
-                    action,
-                    parameters,
-                    wait,
-                    background,
-                    format,
-                    string_args,
-                },
-            );
-        }
+        Verb::Run(arguments) => return run::run(juju, &arguments),
         Verb::ShowTask { id, wait, format } => return run::show_task(juju, id, &wait, format),
         Verb::Exec { unit, words } => return exec(juju, &unit, &words),
-        Verb::DebugLog {
-            no_tail,
-            replay,
-            include,
-        } => return debug_log(juju, no_tail, replay, &include),
-        Verb::Deploy {
-            charm,
-            application,
-            config,
-            resource,
-            num_units,
-            storage_delay,
-            trust: _,
-        } => {
-            deploy(
-                juju,
-                charm,
-                application,
-                &config,
-                &resource,
-                num_units,
-                &storage_delay,
-            )?;
-        }
-        Verb::Config {
-            application,
-            settings,
-            reset,
-            format,
-        } => config(juju, application, &settings, reset, format)?,
+        Verb::DebugLog(arguments) => return debug_log(juju, &arguments),
+        Verb::Deploy(arguments) => deploy(juju, arguments)?,
+        Verb::Config(arguments) => config(juju, arguments)?,
         Verb::Status {
             format: OutputFormat::Tabular,
             relations,
-        } => print::status(&juju.status()?, relations)?,
+        } => status::print(&juju.status()?, relations)?,
         Verb::Status { format, .. } => print::value(&juju.ask(&Request::Status)?, format)?,
         Verb::WaitFor {
             unit,
@@ -209,46 +153,47 @@ fn plain(juju: &Juju, verb: Verb) -> Result<()> {
     }
 }
 
-fn deploy(
-    juju: &Juju,
-    charm: PathBuf,
-    application: Option<String>,
-    config: &[String],
-    resource: &[String],
-    units: u32,
-    storage_delay: &str,
-) -> Result<()> {
+fn deploy(juju: &Juju, arguments: DeployArguments) -> Result<()> {
+    let DeployArguments {
+        charm,
+        application,
+        config,
+        resource,
+        num_units,
+        storage_delay,
+        ..
+    } = arguments;
     let name = if charm.is_file() {
         let text = std::fs::read_to_string(&charm)
             .with_context(|| format!("cannot read {}", charm.display()))?;
         juju.deploy_remote(&text, application.as_deref())?
     } else {
-        let resources: BTreeMap<String, PathBuf> = place::pairs(resource)?
-            .into_iter()
-            .map(|(name, file)| (name, PathBuf::from(file)))
-            .collect();
+        let resources = place::pairs(&resource)?;
         juju.deploy(&Deploy {
             charm,
             application,
-            config: place::settings(config)?,
-            resources,
-            units: Some(units),
-            storage_delay: place::duration(storage_delay)?,
+            config: place::settings(&config)?,
+            resources: resources
+                .into_iter()
+                .map(|(name, file)| (name, PathBuf::from(file)))
+                .collect(),
+            units: Some(num_units),
+            storage_delay: place::duration(&storage_delay)?,
         })?
     };
     print::note(&format!("Deploying {name:?} from this machine"));
     Ok(())
 }
 
-fn config(
-    juju: &Juju,
-    application: String,
-    words: &[String],
-    reset: Vec<String>,
-    format: OutputFormat,
-) -> Result<()> {
+fn config(juju: &Juju, arguments: ConfigArguments) -> Result<()> {
+    let ConfigArguments {
+        application,
+        settings,
+        reset,
+        format,
+    } = arguments;
     let (set, asked): (Vec<String>, Vec<String>) =
-        words.iter().cloned().partition(|word| word.contains('='));
+        settings.into_iter().partition(|word| word.contains('='));
     let shown = juju.ask(&Request::Config {
         application,
         set: place::settings(&set)?,
@@ -352,13 +297,18 @@ fn scale(juju: &Juju, application: &str, wanted: u32) -> Result<()> {
     Ok(())
 }
 
-fn debug_log(juju: &Juju, no_tail: bool, replay: bool, include: &[String]) -> Result<ExitCode> {
+fn debug_log(juju: &Juju, arguments: &DebugLogArguments) -> Result<ExitCode> {
+    let DebugLogArguments {
+        no_tail,
+        replay,
+        include,
+    } = arguments;
     let mut after = 0;
     let mut first = true;
     loop {
         let answer = juju.ask(&Request::DebugLog { after })?;
         let lines = answer.as_array().cloned().unwrap_or_default();
-        let skip = if first && !replay && !no_tail {
+        let skip = if first && !*replay && !*no_tail {
             lines.len().saturating_sub(10)
         } else {
             0
@@ -378,7 +328,7 @@ fn debug_log(juju: &Juju, no_tail: bool, replay: bool, include: &[String]) -> Re
             .and_then(|line| line["number"].as_u64())
             .unwrap_or(after);
         first = false;
-        if no_tail {
+        if *no_tail {
             return Ok(ExitCode::SUCCESS);
         }
         std::thread::sleep(LOG_LOOK);

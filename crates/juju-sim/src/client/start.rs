@@ -7,7 +7,7 @@ use crate::protocol::Request;
 use std::fs::{DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::time::{Duration, Instant};
@@ -45,57 +45,17 @@ impl Juju {
     ///
     /// # Errors
     /// When the programs `juju-sim` and `juju-sim-hook` are not beside this program (or its folder's parent), or the folder cannot be used.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers write the value in place"
+    )]
     pub fn add_model(add: AddModel) -> Result<Self> {
-        let name = if add.name.is_empty() {
-            "test".to_owned()
-        } else {
-            add.name
-        };
         let remove_folder = add.folder.is_none();
-        let folder = add
-            .folder
-            .unwrap_or_else(|| std::env::temp_dir().join(format!("jsim-{}", id::hex::<4>())));
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(&folder)
-            .map_err(|error| Error::io(format!("cannot make {}", folder.display()), error))?;
-        let folder = absolute(&folder)?;
-        let socket = folder.join("controller.sock");
-        if socket.exists() {
-            if Self::connect(&folder).is_ok() {
-                return Err(Error::refused(format!(
-                    "a model already lives in {}",
-                    folder.display()
-                )));
-            }
-            let _ = std::fs::remove_file(&socket);
-            let _ = std::fs::remove_dir_all(folder.join("tools"));
-        }
-        let mut command = Command::new(program()?);
-        command
-            .arg("controller")
-            .arg("--data")
-            .arg(&folder)
-            .arg("--model")
-            .arg(&name);
-        if let Some(pebble) = add.pebble.or_else(|| on_path("pebble")) {
-            command.arg("--pebble").arg(absolute(&pebble)?);
-        }
-        for forward in &add.forwards {
-            command.arg("--forward").arg(forward_text(forward));
-        }
-        if let Some(interval) = add.update_status {
-            command
-                .arg("--update-status")
-                .arg(format!("{}ms", interval.as_millis()));
-        }
-        if !add.detached {
-            command.arg("--die-with-parent");
-        }
+        let folder = new_folder(add.folder.clone())?;
         let log_file = folder.join("controller.log");
         let log = File::create(&log_file)
             .map_err(|error| Error::io(format!("cannot write {}", log_file.display()), error))?;
+        let mut command = controller_command(&add, &folder)?;
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -164,6 +124,60 @@ impl Drop for Juju {
             let _ = self.end();
         }
     }
+}
+
+/// Makes the model's folder, or clears what a killed controller left in it.
+fn new_folder(given: Option<PathBuf>) -> Result<PathBuf> {
+    let folder =
+        given.unwrap_or_else(|| std::env::temp_dir().join(format!("jsim-{}", id::hex::<4>())));
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(&folder)
+        .map_err(|error| Error::io(format!("cannot make {}", folder.display()), error))?;
+    let folder = absolute(&folder)?;
+    let socket = folder.join("controller.sock");
+    if Juju::connect(&folder).is_ok() {
+        return Err(Error::refused(format!(
+            "a model already lives in {}",
+            folder.display()
+        )));
+    }
+    let _ = std::fs::remove_file(&socket);
+    for left in ["tools", "u"] {
+        let _ = std::fs::remove_dir_all(folder.join(left));
+    }
+    Ok(folder)
+}
+
+fn controller_command(add: &AddModel, folder: &Path) -> Result<Command> {
+    let mut command = Command::new(program()?);
+    let name = if add.name.is_empty() {
+        "test"
+    } else {
+        &add.name
+    };
+    command
+        .arg("controller")
+        .arg("--data")
+        .arg(folder)
+        .arg("--model")
+        .arg(name);
+    if let Some(pebble) = add.pebble.clone().or_else(|| on_path("pebble")) {
+        command.arg("--pebble").arg(absolute(&pebble)?);
+    }
+    for forward in &add.forwards {
+        command.arg("--forward").arg(forward_text(forward));
+    }
+    if let Some(interval) = add.update_status {
+        command
+            .arg("--update-status")
+            .arg(format!("{}ms", interval.as_millis()));
+    }
+    if !add.detached {
+        command.arg("--die-with-parent");
+    }
+    Ok(command)
 }
 
 fn forward_text(forward: &Forward) -> String {

@@ -33,20 +33,8 @@ fn check_rest(model: &Model, unit: &UnitName, changes: &Changes) -> Result<(), R
             "protocol icmp on caas models not supported".to_owned(),
         ));
     }
-    for (name, count) in &changes.storage {
-        let charm = model
-            .applications
-            .get(&unit.application)
-            .and_then(|application| application.charm.as_ref());
-        let charm_name = charm.map(|charm| charm.name.clone()).unwrap_or_default();
-        let text = match charm.is_some_and(|charm| charm.storage.contains_key(name)) {
-            true => format!(
-                "adding {name:?} storage to {unit}: charm {charm_name:?} storage {name:?}: at most 1 instances supported, {} specified",
-                count + 1
-            ),
-            false => format!("adding {name:?} storage to {unit}: charm storage {name:?} not found"),
-        };
-        return Err(Refusal::Late(text));
+    if let Some((name, count)) = changes.storage.first() {
+        return Err(Refusal::Late(storage_refusal(model, unit, name, *count)));
     }
     if !changes.application_data.is_empty() && !model.is_leader(unit) {
         return Err(Refusal::Late(format!(
@@ -70,6 +58,20 @@ fn check_rest(model: &Model, unit: &UnitName, changes: &Changes) -> Result<(), R
         )));
     }
     Ok(())
+}
+
+/// A charm's storage is single here: whatever is added is too much, or unknown.
+fn storage_refusal(model: &Model, unit: &UnitName, name: &str, count: u32) -> String {
+    let application = model.applications.get(&unit.application);
+    let charm = application.and_then(|application| application.charm.as_ref());
+    match charm.filter(|charm| charm.storage.contains_key(name)) {
+        Some(charm) => format!(
+            "adding {name:?} storage to {unit}: charm {:?} storage {name:?}: at most 1 instances supported, {} specified",
+            charm.name,
+            count + 1
+        ),
+        None => format!("adding {name:?} storage to {unit}: charm storage {name:?} not found"),
+    }
 }
 
 pub(crate) type State = std::collections::BTreeMap<String, String>;

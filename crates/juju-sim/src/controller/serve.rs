@@ -76,6 +76,10 @@ async fn serve(options: Options) -> Result<()> {
         }
     }
     controller.end_all().await;
+    for left in ["tools", "u"] {
+        let _ = std::fs::remove_dir_all(controller.folder.join(left));
+    }
+    // Last: who destroys a model waits for this file to go.
     let _ = std::fs::remove_file(&socket);
     Ok(())
 }
@@ -130,7 +134,7 @@ fn link_tools(tools: &Path) -> Result<()> {
             program.display()
         )
     })?;
-    for name in hook_commands::names() {
+    for name in hook_commands::names().chain(["jujuc"]) {
         symlink("juju-sim-hook", tools.join(name))
             .with_context(|| format!("cannot link {name}"))?;
     }

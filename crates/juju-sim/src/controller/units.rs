@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+/// Folders on this machine, and where the charm sees them.
+type StorageMounts = Vec<(PathBuf, PathBuf)>;
+
 impl Controller {
     /// Makes a unit's folder and starts its agent.
     pub(super) fn start_unit(self: &Arc<Self>, name: &UnitName) -> Result<()> {
@@ -71,7 +74,7 @@ impl Controller {
         });
     }
 
-    fn pod_spec(&self, unit: &UnitRuntime) -> Result<Option<(PodSpec, Vec<(PathBuf, PathBuf)>)>> {
+    fn pod_spec(&self, unit: &UnitRuntime) -> Result<Option<(PodSpec, StorageMounts)>> {
         let model = self.model();
         let application = model.application(&unit.name.application)?;
         let charm: Arc<Charm> = application

@@ -282,7 +282,7 @@ impl Controller {
                 }
             }
             Request::ReplacePod { unit } => {
-                self.model().unit_mut(&unit.parse()?)?.agent.churn = Some(Churn::Stop)
+                self.model().unit_mut(&unit.parse()?)?.agent.churn = Some(Churn::Stop);
             }
             Request::DetachStorage { unit, storage } => {
                 let mut model = self.model();

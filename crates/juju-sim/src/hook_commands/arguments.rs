@@ -66,8 +66,8 @@ impl Arguments {
         options: &[Options],
         rest: &mut impl Iterator<Item = &'a String>,
     ) -> Result<(), CommandError> {
-        let mut characters = letters.char_indices();
-        while let Some((index, letter)) = characters.next() {
+        let characters = letters.char_indices();
+        for (index, letter) in characters {
             let mut name = [0_u8; 4];
             let name: &str = letter.encode_utf8(&mut name);
             let (key, takes) = find(options, name).ok_or_else(|| undefined(&format!("-{name}")))?;

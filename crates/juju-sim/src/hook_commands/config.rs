@@ -12,7 +12,7 @@ pub(super) fn get(call: &mut Call<'_>) -> Output {
         .model
         .applications
         .get(&call.context.unit.application)
-        .map(|application| application.configuration())
+        .map(super::super::model::application::Application::configuration)
         .unwrap_or_default();
     let node = |value: &Option<Value>| value.as_ref().map_or(Node::Null, Node::from);
     if let Some(name) = arguments.word(0) {

@@ -2,8 +2,8 @@
 
 use super::arguments::Takes;
 use super::{Call, CommandError, Output};
-use crate::model::SERVICE_ADDRESS;
 use crate::model::status::Status;
+use crate::model::{Model, SERVICE_ADDRESS};
 use crate::node::{Format, Node};
 
 const FLAGS: super::Options = &[
@@ -34,7 +34,7 @@ pub(super) fn get(call: &mut Call<'_>) -> Output {
         .model
         .units
         .get(&call.context.unit)
-        .map(|unit| unit.address())
+        .map(super::super::model::unit::Unit::address)
         .unwrap_or_default();
     let subnet = format!("{SERVICE_ADDRESS}/32");
     let asked: Vec<_> = [
@@ -94,55 +94,46 @@ pub(super) fn unit_get(call: &mut Call<'_>) -> Output {
     }
 }
 
+fn goal(status: &str, since: &Status) -> Node {
+    let time = since.since.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
+    Node::map([("status", Node::text(status)), ("since", Node::Time(time))])
+}
+
+/// The units of an application, whether it has a charm or not.
+fn unit_goals(model: &Model, application: &str) -> Vec<(String, Node)> {
+    let mut goals = Vec::new();
+    for unit in model.units_of(application) {
+        let status = unit.shown_status();
+        let shown = if unit.dying { "dying" } else { &status.name };
+        goals.push((unit.name.to_string(), goal(shown, &status)));
+    }
+    let remote = model
+        .applications
+        .get(application)
+        .and_then(|found| found.remote.as_ref());
+    let active = Status::new("active", "");
+    for number in remote.iter().flat_map(|data| data.units.keys()) {
+        goals.push((format!("{application}/{number}"), goal("active", &active)));
+    }
+    goals
+}
+
 pub(super) fn goal_state(call: &mut Call<'_>) -> Output {
     let arguments = call.printing(&[])?;
     arguments.at_most(0)?;
     let application = &call.context.unit.application;
-    let goal = |status: &str, since: &Status| {
-        Node::map([
-            ("status", Node::text(status)),
-            (
-                "since",
-                Node::text(since.since.strftime("%Y-%m-%d %H:%M:%SZ").to_string()),
-            ),
-        ])
-    };
-    let of_units = |application: &str| {
-        let units = call.model.units_of(application).map(|unit| {
-            let status = unit.shown_status();
-            (
-                unit.name.to_string(),
-                goal(if unit.dying { "dying" } else { &status.name }, &status),
-            )
-        });
-        units.collect::<Vec<_>>()
-    };
     let mut relations: Vec<(String, Node)> = Vec::new();
-    for relation in call
-        .model
-        .relations
-        .values()
-        .filter(|relation| !relation.is_peer() && !relation.dying)
-    {
+    for relation in call.model.relations.values() {
         let Some(endpoint) = relation.endpoint_of(application) else {
             continue;
         };
+        if relation.is_peer() || relation.dying {
+            continue;
+        }
         let other = relation.counterpart(application);
         let joined = Status::new("joined", "");
         let mut entries = vec![(other.to_owned(), goal("joined", &joined))];
-        entries.extend(of_units(other));
-        let charmless = call
-            .model
-            .applications
-            .get(other)
-            .and_then(|other| other.remote.as_ref())
-            .map(|data| data.units.keys().copied().collect::<Vec<_>>());
-        entries.extend(
-            charmless
-                .unwrap_or_default()
-                .into_iter()
-                .map(|number| (format!("{other}/{number}"), goal("active", &joined))),
-        );
+        entries.extend(unit_goals(call.model, other));
         match relations
             .iter_mut()
             .find(|(name, _)| *name == endpoint.name)
@@ -151,10 +142,8 @@ pub(super) fn goal_state(call: &mut Call<'_>) -> Output {
             _ => relations.push((endpoint.name.clone(), Node::Map(entries))),
         }
     }
-    let node = Node::map([
-        ("units", Node::Map(of_units(application))),
-        ("relations", Node::Map(relations)),
-    ]);
+    let units = Node::Map(unit_goals(call.model, application));
+    let node = Node::map([("units", units), ("relations", Node::Map(relations))]);
     call.print(&arguments, &node)
 }
 

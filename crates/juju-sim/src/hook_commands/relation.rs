@@ -85,19 +85,11 @@ pub(super) fn list(call: &mut Call<'_>) -> Output {
     let id = call.relation(&arguments)?;
     arguments.at_most(0)?;
     if arguments.is_set("app") {
-        let application = match call.context.relation().filter(|hook| hook.id == id) {
-            Some(hook) => hook.remote_application.clone(),
-            None => call
-                .model
-                .relations
-                .get(&id)
-                .map(|relation| {
-                    relation
-                        .counterpart(&call.context.unit.application)
-                        .to_owned()
-                })
-                .unwrap_or_default(),
-        };
+        let own = &call.context.unit.application;
+        let relation = call.model.relations.get(&id);
+        let application = relation
+            .map(|relation| relation.counterpart(own).to_owned())
+            .unwrap_or_default();
         return call.print(&arguments, &Node::text(application));
     }
     let members = call

@@ -232,7 +232,7 @@ fn info(call: &Call<'_>, secret: &Secret) -> Node {
     if let Some(expire) = &secret.attributes.expire {
         entries.push((
             "expiry",
-            Node::text(expire.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+            Node::Time(expire.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
         ));
     }
     let grants: Vec<_> = secret

@@ -4,6 +4,7 @@ use super::arguments::Takes;
 use super::{Call, CommandError, Output};
 use crate::model::Model;
 use crate::model::status::Status;
+use crate::model::unit::Unit;
 use crate::node::{Format, Node};
 
 const SETTABLE: [&str; 4] = ["maintenance", "blocked", "waiting", "active"];
@@ -52,7 +53,7 @@ pub(crate) fn application_status(model: &Model, application: &str) -> Status {
     own.or_else(|| {
         model
             .units_of(application)
-            .map(|unit| unit.shown_status())
+            .map(super::super::model::unit::Unit::shown_status)
             .max_by_key(Status::severity)
     })
     .unwrap_or_else(|| Status::new("unknown", ""))
@@ -68,11 +69,12 @@ pub(super) fn get(call: &mut Call<'_>) -> Output {
     let smart = arguments.format()? == Format::Smart;
     let unit = &call.context.unit;
     if !arguments.is_set("application") {
-        let status = call
+        let now = call
             .model
             .units
             .get(unit)
-            .map_or_else(|| Status::new("unknown", ""), |unit| unit.shown_status());
+            .map_or_else(|| Status::new("unknown", ""), Unit::shown_status);
+        let status = call.context.status_read.get_or_insert(now).clone();
         let node = if smart && !full {
             Node::text(status.name)
         } else {

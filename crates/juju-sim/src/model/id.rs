@@ -1,5 +1,7 @@
 //! Ids as Juju makes them, from the system's random source.
 
+use std::fmt::Write as _;
+
 use rustix::rand::{GetRandomFlags, getrandom};
 
 const SECRET_DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
@@ -12,11 +14,16 @@ fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
+fn digits(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
 pub(crate) fn hex<const N: usize>() -> String {
-    random::<N>()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    digits(&random::<N>())
 }
 
 /// A random (version 4) uuid.
@@ -24,7 +31,7 @@ pub(crate) fn uuid() -> String {
     let mut bytes = random::<16>();
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = digits(&bytes);
     format!(
         "{}-{}-{}-{}-{}",
         &hex[..8],

@@ -220,10 +220,10 @@ impl Model {
                 }
                 match (a.role, b.role) {
                     (Role::Requirer, Role::Provider) => {
-                        pairs.push((a.clone(), b.clone(), a_interface.clone()))
+                        pairs.push((a.clone(), b.clone(), a_interface.clone()));
                     }
                     (Role::Provider, Role::Requirer) => {
-                        pairs.push((b.clone(), a.clone(), a_interface.clone()))
+                        pairs.push((b.clone(), a.clone(), a_interface.clone()));
                     }
                     _ => {}
                 }

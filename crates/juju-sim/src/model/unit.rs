@@ -71,12 +71,20 @@ pub(crate) enum PebbleEvent {
     },
 }
 
+/// How far a unit has come; it only goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Life {
+    #[default]
+    New,
+    Installed,
+    Stopped,
+    Removed,
+}
+
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AgentState {
-    pub(crate) installed: bool,
+    pub(crate) life: Life,
     pub(crate) started: bool,
-    pub(crate) stopped: bool,
-    pub(crate) removed: bool,
     /// Whether the unit led when its last leadership hook ran.
     pub(crate) led: Option<bool>,
     pub(crate) config_version: u64,
@@ -93,7 +101,6 @@ pub(crate) struct AgentState {
     pub(crate) paused_until: Option<Instant>,
     /// Hooks an operator fired for a test.
     pub(crate) fired: VecDeque<crate::agent::hook::Hook>,
-    pub(crate) busy: bool,
 }
 
 /// A relation that the unit has entered.

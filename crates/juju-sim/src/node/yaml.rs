@@ -1,6 +1,7 @@
 //! YAML as Go's yaml.v2 writes it: quoted where YAML 1.1 would read something else than a string.
 
 use super::{Node, general_number};
+use std::fmt::Write as _;
 
 const INDENT: usize = 2;
 /// Words that a YAML 1.1 reader takes for a boolean or null.
@@ -70,6 +71,7 @@ fn scalar(node: &Node, indent: usize) -> String {
         Node::Bool(value) => value.to_string(),
         Node::Number(value) => general_number(*value),
         Node::Text(text) => scalar_text(text, indent),
+        Node::Time(text) => text.clone(),
         Node::List(_) => "[]".to_owned(),
         Node::Map(_) => "{}".to_owned(),
     }
@@ -142,19 +144,23 @@ fn is_number(text: &str) -> bool {
     plain.parse::<f64>().is_ok() || sexagesimal
 }
 
+/// The forms that Go's yaml.v2 takes for a time; one with a space and a zone is none of them.
 fn is_date(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.len() >= 10
-        && bytes[..10].iter().enumerate().all(|(index, byte)| {
-            if index == 4 || index == 7 {
-                *byte == b'-'
-            } else {
-                byte.is_ascii_digit()
-            }
+    let (date, time) = match text.split_once(['T', 't', ' ']) {
+        Some((date, time)) => (date, Some(time)),
+        None => (text, None),
+    };
+    let numbers: Vec<_> = date.split('-').collect();
+    let digits = |part: &&str| {
+        (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let is_date = numbers.len() == 3 && numbers[0].len() == 4 && numbers.iter().all(digits);
+    let spaced = text.contains(' ');
+    is_date
+        && time.is_none_or(|time| {
+            time.bytes()
+                .all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.') || !spaced)
         })
-        && bytes
-            .get(10)
-            .is_none_or(|byte| matches!(byte, b'T' | b't' | b' '))
 }
 
 fn needs_quotes(text: &str) -> bool {
@@ -179,7 +185,7 @@ fn double_quoted(text: &str) -> String {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             control if unprintable(control) => {
-                out.push_str(&format!("\\x{:02X}", u32::from(control)))
+                let _ = write!(out, "\\x{:02X}", u32::from(control));
             }
             other => out.push(other),
         }
