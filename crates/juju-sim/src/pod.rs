@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use tokio::process::Command;
@@ -100,6 +101,8 @@ pub struct Pod {
     charm_root: Root,
     containers: BTreeMap<String, PebbleDaemon>,
     bridges: Vec<Bridge>,
+    /// Ended when it is replaced or dropped.
+    watch: Mutex<JoinSet<()>>,
     // Last: a network must outlive those who use it.
     network: Network,
 }
@@ -129,13 +132,13 @@ impl Pod {
             bridges.push(bridge::forward(&network.sockets(), forward.clone()).await?);
         }
         let charm_root = charm_root(&spec, privilege)?;
-        let containers = BTreeMap::new();
         let mut pod = Self {
             spec,
             privilege,
             charm_root,
-            containers,
+            containers: BTreeMap::new(),
             bridges,
+            watch: Mutex::default(),
             network,
         };
         pod.start_containers().await?;
@@ -242,18 +245,20 @@ impl Pod {
     }
 
     /// What happens in the containers from now on, as Juju's agent sees it: first [`PebbleEvent::PebbleReady`] of each,
-    /// then whatever Pebble still remembers. A second call is what a restart of the agent is: all of it comes again.
-    /// Dropping the receiver ends the watch.
+    /// then whatever Pebble still remembers. A second call is what a restart of the agent is: all of it comes again,
+    /// and the first receiver gets no more. Dropping the receiver ends the watch.
     pub fn watch_pebble(&self) -> UnboundedReceiver<PebbleEvent> {
         let (sender, receiver) = unbounded_channel();
+        let mut watch = JoinSet::new();
         for container in &self.spec.containers {
             let socket = self.pebble_socket(&container.name);
-            tokio::spawn(pebble_poll::watch(
+            watch.spawn(pebble_poll::watch(
                 container.name.clone(),
                 socket,
                 sender.clone(),
             ));
         }
+        *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = watch;
         receiver
     }
 

@@ -59,6 +59,16 @@ impl Fixture {
         self
     }
 
+    /// With one of the images that come with the project.
+    pub(crate) fn with_shipped_image(mut self, name: &str) -> Self {
+        let file = format!(
+            "{}/../../tests/images/{name}.yaml",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        self.spec.containers[0].image = Image::load(Path::new(&file)).unwrap();
+        self
+    }
+
     pub(crate) fn with_forward(mut self, forward: Forward) -> Self {
         self.spec.forwards.push(forward);
         self

@@ -109,6 +109,7 @@ async fn custom_notices_come_in_order_and_again_to_a_new_watcher() {
     assert_eq!(next(&mut events).await, first);
 
     let mut again = pod.watch_pebble();
+    assert_eq!(events.recv().await, None);
     assert_eq!(next(&mut again).await, ready());
     assert_eq!(
         [next(&mut again).await, next(&mut again).await],
