@@ -65,6 +65,38 @@ fn actions_take_only_parameters_they_describe() {
 }
 
 #[test]
+fn every_option_and_action_is_known_to_the_code() {
+    let mut code = String::new();
+    let mut waiting = vec![root().join("src")];
+    while let Some(folder) = waiting.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                waiting.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
+                code += &fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    let options = map(&yaml("config.yaml")["options"]);
+    for name in options.keys() {
+        assert!(
+            code.contains(name.as_str()),
+            "nothing reads the option {name}"
+        );
+    }
+    for (name, action) in map(&yaml("actions.yaml")) {
+        let quoted = format!("\"{name}\"");
+        assert!(code.contains(&quoted), "there is no route for {name}");
+        for parameter in action.get("params").map(map).unwrap_or_default().keys() {
+            let field = parameter.replace('-', "_");
+            let known = code.contains(parameter.as_str()) || code.contains(&field);
+            assert!(known, "nothing reads {parameter} of {name}");
+        }
+    }
+}
+
+#[test]
 fn metadata_config_and_actions_are_read_by_ops_too() {
     let program = "import ops, sys
 meta = ops.CharmMeta.from_yaml(open('metadata.yaml').read(), open('actions.yaml').read())
@@ -155,11 +187,14 @@ fn charm_folder_holds_all_that_juju_reads_and_a_dispatch_that_can_run() {
 #[test]
 fn documents_name_make_targets_and_files_that_exist() {
     let makefile = read("Makefile");
+    let mut problems = Vec::new();
     for document in documents() {
         let text = read(&document);
         for target in words_after(&text, "make ") {
             let there = makefile.contains(&format!("\n{target}:\n"));
-            assert!(there, "{document}: there is no `make {target}`");
+            if !there {
+                problems.push(format!("{document}: there is no `make {target}`"));
+            }
         }
         for link in text
             .split("](")
@@ -168,9 +203,12 @@ fn documents_name_make_targets_and_files_that_exist() {
         {
             let here = root().join(&document).with_file_name(link);
             let outside = link.is_empty() || link.contains(':');
-            assert!(outside || here.exists(), "{document}: {link} is not there");
+            if !outside && !here.exists() {
+                problems.push(format!("{document}: {link} is not there"));
+            }
         }
     }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
 /// The words in backquotes that begin with `prefix`, or stand so in an indented or fenced line.
