@@ -1,0 +1,208 @@
+//! A charm with a container, under a model's controller: what happens to its pod becomes the hooks that Juju would run.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use juju_sim::{AddModel, Deploy, Juju};
+
+const METADATA: &str = "
+name: recorder
+summary: does nothing
+description: does nothing
+containers: {workload: {resource: image, mounts: [{storage: data, location: /data}]}}
+resources: {image: {type: oci-image}}
+storage: {data: {type: filesystem}}
+";
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+struct Fixture {
+    juju: Juju,
+    _folder: tempfile::TempDir,
+}
+
+impl Fixture {
+    /// A model in which `recorder/0` has run its first hooks.
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let charm = folder.path().join("charm");
+        std::fs::create_dir(&charm).unwrap();
+        std::fs::write(charm.join("metadata.yaml"), METADATA).unwrap();
+        std::fs::write(charm.join("dispatch"), "#!/bin/sh\nstatus-set active\n").unwrap();
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(charm.join("dispatch"), executable).unwrap();
+        let image = folder.path().join("image.yaml");
+        std::fs::write(&image, "{}").unwrap();
+        let juju = Juju::add_model(AddModel {
+            pebble: Some(pebble()),
+            ..AddModel::default()
+        })
+        .unwrap();
+        juju.deploy(&Deploy::new(charm).resource("image", image))
+            .unwrap();
+        let fixture = Self {
+            juju,
+            _folder: folder,
+        };
+        fixture.until(
+            0,
+            &["data-storage-attached", "start", "workload-pebble-ready"],
+        );
+        fixture
+    }
+
+    /// The hooks that ended well, oldest first.
+    fn hooks(&self) -> Vec<String> {
+        let log = self.juju.debug_log().unwrap();
+        let ran = log
+            .iter()
+            .filter_map(|line| line.split_once("ran \"")?.1.split_once("\" hook"));
+        ran.map(|(hook, _)| hook.to_owned()).collect()
+    }
+
+    /// Waits until all of `hooks` are among those that ran after the first `seen`, and the unit is idle; returns those.
+    fn until(&self, seen: usize, hooks: &[&str]) -> Vec<String> {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let ran = self.hooks().split_off(seen);
+            let missing: BTreeSet<_> = hooks
+                .iter()
+                .filter(|hook| !ran.iter().any(|other| other == *hook))
+                .collect();
+            if missing.is_empty() {
+                self.juju.wait_until_idle(LIMIT).unwrap();
+                return self.hooks().split_off(seen);
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{missing:?} did not run, only {ran:?}"
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Runs Pebble's own client for the unit's container.
+    fn pebble(&self, words: &[&str]) {
+        let socket = self.juju.pebble_socket("recorder/0", "workload").unwrap();
+        let output = Command::new(pebble())
+            .args(words)
+            .env("PEBBLE_SOCKET", socket)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+fn pebble() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../.tools/bin/pebble")
+        .canonicalize()
+        .unwrap()
+}
+
+#[test]
+fn killed_and_restarted_containers_are_ready_again_and_keep_their_volume() {
+    let fixture = Fixture::new();
+    fixture.pebble(&["exec", "--", "touch", "/data/kept", "/tmp/lost"]);
+    let seen = fixture.hooks().len();
+    fixture
+        .juju
+        .kill_container("recorder/0", "workload")
+        .unwrap();
+    assert_eq!(
+        fixture.until(seen, &["workload-pebble-ready"]),
+        ["workload-pebble-ready"]
+    );
+    fixture
+        .juju
+        .restart_container("recorder/0", "workload")
+        .unwrap();
+    assert_eq!(
+        fixture.until(seen + 1, &["workload-pebble-ready"]),
+        ["workload-pebble-ready"]
+    );
+    fixture.pebble(&[
+        "exec",
+        "--",
+        "test",
+        "-e",
+        "/data/kept",
+        "-a",
+        "!",
+        "-e",
+        "/tmp/lost",
+    ]);
+    let volume = fixture.juju.storage_folder("recorder/0", "data").unwrap();
+    assert!(volume.join("kept").exists());
+}
+
+#[test]
+fn replaced_pod_runs_the_hooks_of_a_replacement_and_one_pebble_ready() {
+    let fixture = Fixture::new();
+    let seen = fixture.hooks().len();
+    fixture.juju.replace_pod("recorder/0").unwrap();
+    let ran = fixture.until(seen, &["start", "workload-pebble-ready"]);
+    let ready = ran
+        .iter()
+        .filter(|hook| *hook == "workload-pebble-ready")
+        .count();
+    assert_eq!(ready, 1, "{ran:?}");
+    let others: Vec<_> = ran
+        .iter()
+        .filter(|hook| *hook != "workload-pebble-ready")
+        .collect();
+    assert_eq!(others, ["stop", "upgrade-charm", "config-changed", "start"]);
+    fixture.pebble(&["exec", "--", "true"]);
+}
+
+#[test]
+fn notices_and_checks_of_the_container_become_hooks() {
+    let fixture = Fixture::new();
+    let seen = fixture.hooks().len();
+    fixture.pebble(&["notify", "example.com/due"]);
+    fixture.until(seen, &["workload-pebble-custom-notice"]);
+    let layer = tempfile::NamedTempFile::new().unwrap();
+    let check = "checks: {up: {override: replace, period: 100ms, timeout: 90ms, threshold: 1, exec: {command: test -e /tmp/up}}}";
+    std::fs::write(layer.path(), check).unwrap();
+    fixture.pebble(&["add", "test", "--combine", layer.path().to_str().unwrap()]);
+    fixture.pebble(&["replan"]);
+    fixture.until(seen, &["workload-pebble-check-failed"]);
+    fixture.pebble(&["exec", "--", "touch", "/tmp/up"]);
+    fixture.until(seen, &["workload-pebble-check-recovered"]);
+}
+
+#[test]
+fn detached_storage_is_told_once_and_not_listed_any_more() {
+    let fixture = Fixture::new();
+    let list = ["storage-list"];
+    assert_eq!(
+        fixture.juju.exec("recorder/0", &list).unwrap(),
+        (0, "data/0\n".into(), String::new())
+    );
+    let seen = fixture.hooks().len();
+    fixture.juju.detach_storage("recorder/0", "data").unwrap();
+    let ran = fixture.until(seen, &["data-storage-detaching"]);
+    assert_eq!(ran, ["data-storage-detaching"]);
+    assert_eq!(fixture.juju.exec("recorder/0", &list).unwrap().1.trim(), "");
+}
+
+#[test]
+fn destroyed_model_leaves_no_process() {
+    let fixture = Fixture::new();
+    let folder = fixture.juju.folder().display().to_string();
+    assert!(!processes_naming(&folder).is_empty());
+    fixture.juju.destroy_model().unwrap();
+    assert_eq!(processes_naming(&folder), Vec::<String>::new());
+}
+
+fn processes_naming(text: &str) -> Vec<String> {
+    (std::fs::read_dir("/proc").unwrap())
+        .filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok())
+        .map(|arguments| String::from_utf8_lossy(&arguments).replace('\0', " "))
+        .filter(|arguments| arguments.contains(text))
+        .collect()
+}
