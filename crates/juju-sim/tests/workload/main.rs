@@ -18,7 +18,7 @@ resources: {image: {type: oci-image}}
 storage: {data: {type: filesystem}}
 ";
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 struct Fixture {
     juju: Juju,
