@@ -17,14 +17,12 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// A model. One made by [`Juju::add_model`] is destroyed when this is dropped.
 #[derive(Debug)]
 pub struct Juju {
     folder: PathBuf,
-    connection: Mutex<BufReader<UnixStream>>,
     controller: Option<start::Owned>,
 }
 
@@ -97,18 +95,24 @@ impl Juju {
     /// # Errors
     /// When no controller listens there.
     pub fn connect(folder: &Path) -> Result<Self> {
-        let socket = folder.join("controller.sock");
+        let juju = Self {
+            folder: folder.to_owned(),
+            controller: None,
+        };
+        juju.open()?;
+        Ok(juju)
+    }
+
+    /// A connection of its own for each request: a long one does not hold up another thread's.
+    fn open(&self) -> Result<BufReader<UnixStream>> {
+        let socket = self.folder.join("controller.sock");
         let stream = UnixStream::connect(&socket).map_err(|error| {
             Error::io(
                 format!("no controller answers at {}", socket.display()),
                 error,
             )
         })?;
-        Ok(Self {
-            folder: folder.to_owned(),
-            connection: Mutex::new(BufReader::new(stream)),
-            controller: None,
-        })
+        Ok(BufReader::new(stream))
     }
 
     /// The model's folder.
@@ -120,10 +124,7 @@ impl Juju {
         let lost = |error| Error::io("the controller does not answer".to_owned(), error);
         let mut text = serde_json::to_string(request).map_err(|error| Error::protocol(&error))?;
         text.push('\n');
-        let mut connection = self
-            .connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut connection = self.open()?;
         connection
             .get_mut()
             .write_all(text.as_bytes())

@@ -52,7 +52,7 @@ pub(super) fn run(juju: &Juju, run: &RunArguments) -> Result<ExitCode> {
     finish(&outcome, run.format)
 }
 
-/// A spinner with the last line of `action-log` on a terminal; plain lines otherwise.
+/// On a terminal a spinner with the last line of `action-log`, and a bar where lines tell a percentage; plain lines otherwise.
 fn wait_with_progress(
     juju: &Juju,
     number: u32,
@@ -61,14 +61,41 @@ fn wait_with_progress(
     if !std::io::stderr().is_terminal() {
         return juju.wait_task(number, wait, print::note);
     }
-    let spinner = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
-        spinner.set_style(style);
-    }
-    spinner.enable_steady_tick(Duration::from_millis(100));
-    let outcome = juju.wait_task(number, wait, |line| spinner.set_message(line.to_owned()));
-    spinner.finish_and_clear();
+    let bar = ProgressBar::new(100);
+    let style = |template: &str| {
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+    };
+    style("{spinner} {elapsed} {msg}");
+    bar.enable_steady_tick(Duration::from_millis(100));
+    let mut measured = false;
+    let outcome = juju.wait_task(number, wait, |line| {
+        if let Some(percent) = percentage(line) {
+            if !measured {
+                style("{spinner} {elapsed} [{bar:30}] {msg}");
+                measured = true;
+            }
+            bar.set_position(percent);
+        }
+        bar.set_message(line.to_owned());
+    });
+    bar.finish_and_clear();
     outcome
+}
+
+/// The number before the first `%` of a line.
+fn percentage(line: &str) -> Option<u64> {
+    let before = line.split_once('%')?.0.trim_end();
+    let number = before
+        .rsplit(|character: char| !character.is_ascii_digit() && character != '.')
+        .next()?;
+    number
+        .split('.')
+        .next()?
+        .parse()
+        .ok()
+        .filter(|percent| *percent <= 100)
 }
 
 fn finish(outcome: &TaskOutcome, format: OutputFormat) -> Result<ExitCode> {
@@ -152,4 +179,19 @@ pub(super) fn show_task(
     }
     print::value(&shown, format)?;
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percentage;
+
+    #[test]
+    fn percentage_is_the_number_before_the_sign() {
+        assert_eq!(
+            percentage("media: 12.4 GB of 30 GB, 41.7 %, 2 min left"),
+            Some(41)
+        );
+        assert_eq!(percentage("100% done"), Some(100));
+        assert_eq!(percentage("nothing to tell"), None);
+    }
 }

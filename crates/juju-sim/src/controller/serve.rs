@@ -79,8 +79,10 @@ async fn serve(options: Options) -> Result<()> {
     for left in ["tools", "u"] {
         let _ = std::fs::remove_dir_all(controller.folder.join(left));
     }
+    let _ = std::fs::remove_file(controller.folder.join("controller.log"));
     // Last: who destroys a model waits for this file to go.
     let _ = std::fs::remove_file(&socket);
+    let _ = std::fs::remove_dir(&controller.folder);
     Ok(())
 }
 

@@ -1,0 +1,8 @@
+//! A charm without containers in a model: what Juju does, and what it refuses.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod actions;
+mod fixture;
+mod hooks;
+mod refusals;
