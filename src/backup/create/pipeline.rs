@@ -255,7 +255,7 @@ mod tests {
             .build()
             .unwrap();
         runtime.block_on(each_line(text.as_slice(), |line| {
-            lines.push(line.to_owned())
+            lines.push(line.to_owned());
         }));
         assert_eq!(lines[..3], ["one", "", "two\u{fffd}"]);
         assert_eq!(lines[3].len(), LONGEST_LINE_BYTES);

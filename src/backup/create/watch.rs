@@ -83,7 +83,15 @@ mod tests {
         counters.sent_bytes.store(5, Ordering::Relaxed);
         let seen = began + STALL * 3;
         assert!(stalled("media", &counters, &mut last, seen).is_none());
-        assert!(stalled("media", &counters, &mut last, seen + STALL - TICK).is_none());
+        assert!(
+            stalled(
+                "media",
+                &counters,
+                &mut last,
+                seen + STALL.saturating_sub(TICK)
+            )
+            .is_none()
+        );
         let error = stalled("media", &counters, &mut last, seen + STALL).unwrap();
         assert!(
             error
