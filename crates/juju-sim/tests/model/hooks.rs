@@ -1,6 +1,7 @@
 use crate::fixture::{DEADLINE, Fixture, charm};
 use juju_sim::{AddModel, Juju};
 use serde_json::json;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 const DATABASE: &str = "
@@ -224,4 +225,36 @@ fn processes_that_name(text: &str) -> usize {
             .is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(text))
     })
     .count()
+}
+
+#[test]
+fn model_whose_owner_is_killed_leaves_no_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "\"$0\" controller --data \"$1\" --model owned --die-with-parent & wait";
+    let mut owner = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_juju-sim")])
+        .arg(folder.path())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    let juju = loop {
+        match Juju::connect(folder.path()) {
+            Ok(juju) => break juju,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+    };
+    juju.deploy(&charm()).unwrap();
+    juju.wait_for_unit("tiny/0", "active", DEADLINE).unwrap();
+    let gate = folder.path().join("never");
+    let parameters = serde_json::Map::from_iter([("gate".to_owned(), json!(gate))]);
+    let number = juju.enqueue("tiny/0", "slow", parameters).unwrap();
+    while juju.show_task(number).unwrap().log.is_empty() {
+        std::thread::yield_now();
+    }
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+    while processes_that_name(folder.path().to_str().unwrap()) > 0 {
+        assert!(Instant::now() < deadline, "a process of the model lives on");
+        std::thread::yield_now();
+    }
 }

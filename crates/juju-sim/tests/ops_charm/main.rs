@@ -1,4 +1,4 @@
-//! A Python charm on PyPI's `ops`: what juju-sim answers is read by somebody else's library too.
+//! A Python charm on the PyPI package `ops`: what juju-sim answers is read by somebody else's library too.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
