@@ -92,7 +92,7 @@ impl State {
         };
         if let Route::Action(action) = route {
             state.request = Some(Request::read(*action, juju)?);
-            state.fresh_backup_id = Some(fresh_backup_id(now)?);
+            state.fresh_backup_id = Some(BackupId::generate());
         }
         state.workload = state.read_workload(route, juju, pebble).await?;
         Ok(state)
@@ -151,10 +151,4 @@ fn storage_attached(event: &Event, memory: &Memory, juju: &Juju) -> Result<bool,
         return Ok(true);
     }
     Ok(!juju.storage_list(names::STORAGE)?.is_empty())
-}
-
-fn fresh_backup_id(now: Timestamp) -> anyhow::Result<BackupId> {
-    let mut salt = [0; 2];
-    getrandom::fill(&mut salt)?;
-    Ok(BackupId::new(now, u16::from_ne_bytes(salt)))
 }
