@@ -71,6 +71,9 @@ async fn dispatch(
     Ok(Ended { state, applied })
 }
 
+#[cfg(test)]
+mod tests;
+
 fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -109,7 +109,7 @@ impl State {
         }
         match (&self.homeserver, self.is_main_unit()) {
             // With a faulty server_name nobody knows what to look for on the volume.
-            (_, false) | (Err(_), true) => workload::read_bystander(pebble).await,
+            (_, false) | (Err(_), true) => Ok(workload::read_bystander(pebble).await),
             (Ok(_), true) if *route == Route::Action(Action::ListBackups) => Ok(Workload::Unread),
             (Ok(settings), true) => {
                 let store = match &self.backup.store {
@@ -137,7 +137,7 @@ impl State {
             answer: None,
             storage_attached: memory.storage_attached && !detaching,
             memory,
-            workload: workload::read_bystander(pebble).await?,
+            workload: workload::read_bystander(pebble).await,
             request: None,
             fresh_backup_id: None,
         })

@@ -24,7 +24,7 @@ const HEALTH_POLL: Duration = Duration::from_millis(200);
 const STOP_WAIT: Duration = Duration::from_secs(40);
 /// A restart stops first.
 const START_WAIT: Duration = Duration::from_mins(1);
-const CHOWN_WAIT: Duration = Duration::from_secs(10);
+const CHOWN_WAIT: Duration = Duration::from_secs(30);
 
 pub(super) async fn stop(pebble: &Client) -> Result<(), Halt> {
     let change = pebble.stop(&[names::SERVICE]).await?;
@@ -32,20 +32,28 @@ pub(super) async fn stop(pebble: &Client) -> Result<(), Halt> {
     Ok(())
 }
 
-/// Kubernetes mounts the volume owned by root.
+/// Kubernetes mounts the volume owned by root. Pebble's API cannot change an owner.
 pub(super) async fn own_volume(pebble: &Client) -> Result<(), Halt> {
-    let owner = format!("{}:{}", names::UID, names::GID);
-    let chown = pebble
-        .exec(["chown", owner.as_str(), names::DATA_DIR])
-        .timeout(CHOWN_WAIT)
-        .output()
-        .await?;
+    const CHOWN: &str = "import os, sys; os.chown(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))";
+    let (uid, gid) = (names::UID.to_string(), names::GID.to_string());
+    let command = [
+        "python3",
+        "-I",
+        "-S",
+        "-c",
+        CHOWN,
+        names::DATA_DIR,
+        &uid,
+        &gid,
+    ];
+    let chown = pebble.exec(command).timeout(CHOWN_WAIT).output().await?;
     if chown.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&chown.stderr).trim().to_owned();
+    let said = String::from_utf8_lossy(&chown.stderr);
+    let cause = said.lines().last().unwrap_or_default();
     Err(Halt::Condition(Condition::blocked(format!(
-        "storage: cannot give {} to {owner}: {said}",
+        "storage: cannot give {} to user {uid}: {cause}",
         names::DATA_DIR
     ))))
 }

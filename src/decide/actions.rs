@@ -144,6 +144,9 @@ fn container(state: &State) -> Result<(&Settings, &Ready), String> {
     }
     match &state.workload {
         Workload::Ready(ready) => Ok((settings, ready)),
+        Workload::Unreadable(reason) => Err(format!(
+            "the container synapse does not answer as it should: {reason}"
+        )),
         Workload::NotConnectable | Workload::Unread | Workload::Bystander { .. } => Err(
             "the container synapse is not up: wait until juju status shows it, then try again"
                 .to_owned(),

@@ -13,6 +13,9 @@ use crate::synapse::identity::Identity;
 use crate::synapse::layer::{Layer, RunAs};
 use crate::synapse::names;
 
+/// After this time a Synapse that does not answer has made Pebble's check fail.
+const STARTING: SignedDuration = SignedDuration::from_mins(1);
+
 /// For how long S3's last answer is believed.
 const PROBE_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
@@ -39,6 +42,10 @@ pub(super) fn plan_workload(state: &State, start_empty: bool) -> anyhow::Result<
             (Ok(_), Workload::NotConnectable) => {
                 plan.conditions
                     .push(Condition::waiting("synapse: waiting for the container"));
+            }
+            (Ok(_), Workload::Unreadable(reason)) => {
+                plan.conditions
+                    .push(Condition::blocked(format!("synapse: {reason}")));
             }
             (Ok(settings), Workload::Ready(ready)) => {
                 plan_main_unit(state, settings, ready, start_empty, &mut plan)?;
@@ -94,7 +101,7 @@ fn plan_main_unit(
                 run_as: ready.run_as,
             });
             plan.steps.extend(files.map(Step::PushFile));
-            plan_service(settings, &identity, ready, plan)?;
+            plan_service(settings, &identity, ready, state.now, plan)?;
             // Juju runs one hook or action at a time: no backup is being made now.
             if ready
                 .volume
@@ -116,6 +123,7 @@ fn plan_service(
     settings: &Settings,
     identity: &Identity,
     ready: &Ready,
+    now: Timestamp,
     plan: &mut Plan,
 ) -> anyhow::Result<()> {
     let rendered = homeserver_yaml::render(settings, identity)?;
@@ -130,8 +138,10 @@ fn plan_service(
         None | Some(ServiceStatus::Inactive | ServiceStatus::Error)
     );
     if !planned || must_start {
-        plan.steps
-            .extend([Step::Replan, Step::AwaitHealth, Step::ShowVersion]);
+        plan.steps.push(Step::Replan);
+    }
+    if !planned || must_start || is_starting(ready, now) {
+        plan.steps.extend([Step::AwaitHealth, Step::ShowVersion]);
         return Ok(());
     }
     plan.conditions
@@ -145,6 +155,13 @@ fn plan_service(
         plan.steps.push(Step::ShowVersion);
     }
     Ok(())
+}
+
+/// Whether Synapse was started a moment ago, by a hook that was killed or by Pebble itself. No
+/// event says when it answers: Pebble's check has not failed yet, so it cannot recover either.
+fn is_starting(ready: &Ready, now: Timestamp) -> bool {
+    let age = ready.service.since.map(|since| now.duration_since(since));
+    ready.service.is_active() && !ready.healthy && age.is_some_and(|age| age < STARTING)
 }
 
 /// Files are written when Pebble's plan was made for others, and when they are not there as

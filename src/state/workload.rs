@@ -25,6 +25,8 @@ pub enum Workload {
     Unread,
     /// Pebble does not answer, because the container is not up.
     NotConnectable,
+    /// Pebble answers, but not as it should: what it says.
+    Unreadable(String),
     /// Synapse is none of this unit's business, or not yet.
     Bystander {
         /// Whether Synapse runs all the same.
@@ -107,15 +109,21 @@ impl Service {
 }
 
 /// Returns whether Synapse runs where it should not, or none of it matters.
-pub(super) async fn read_bystander(pebble: &Client) -> anyhow::Result<Workload> {
+pub(super) async fn read_bystander(pebble: &Client) -> Workload {
     match Service::read(pebble).await {
         Ok(service) => {
             let stopped = matches!(service.status, None | Some(ServiceStatus::Inactive));
-            Ok(Workload::Bystander { running: !stopped })
+            Workload::Bystander { running: !stopped }
         }
-        Err(error) if error.is_connection_problem() => Ok(Workload::NotConnectable),
-        Err(error) => Err(error).context("cannot read the workload's state"),
+        Err(error) => unreadable(&error),
     }
+}
+
+fn unreadable(error: &Error) -> Workload {
+    if error.is_connection_problem() {
+        return Workload::NotConnectable;
+    }
+    Workload::Unreadable(crate::report::chain(error))
 }
 
 /// Returns the state of the main unit's container.
@@ -136,13 +144,15 @@ pub(super) async fn read(
     };
     let (volume, plan, service, healthy) = match read.await {
         Ok(read) => read,
-        Err(error) if error.is_connection_problem() => return Ok(Workload::NotConnectable),
-        Err(error) => return Err(error).context("cannot read the workload's state"),
+        Err(error) => return Ok(unreadable(&error)),
     };
     let plan = CurrentPlan::parse(&plan).context("cannot read Pebble's plan")?;
     let run_as = match plan.run_as() {
         Some(run_as) => run_as,
-        None => ask_run_as(pebble).await?,
+        None => match ask_run_as(pebble).await {
+            Ok(run_as) => run_as,
+            Err(error) => return Ok(unreadable(&error)),
+        },
     };
     let known = read_known(server_name, &volume, memory, store, juju).await?;
     let healthy = healthy && service.is_active();
@@ -208,15 +218,16 @@ async fn list(pebble: &Client, path: &str) -> Result<Option<Vec<FileInfo>>, Erro
     }
 }
 
-/// Asks the container whether it has root, by a program that every image has.
-async fn ask_run_as(pebble: &Client) -> anyhow::Result<RunAs> {
-    let ask = pebble
-        .exec(["id", "-u"])
-        .timeout(Duration::from_secs(10))
-        .output();
-    let answer = ask
-        .await
-        .context("cannot ask the workload container whether it has root")?;
+/// Asks the container whether it has root, by the one program that every image has.
+async fn ask_run_as(pebble: &Client) -> Result<RunAs, Error> {
+    let ask = pebble.exec([
+        "python3",
+        "-I",
+        "-S",
+        "-c",
+        "import os; print(os.geteuid())",
+    ]);
+    let answer = ask.timeout(Duration::from_secs(30)).output().await?;
     Ok(if answer.stdout.trim_ascii() == b"0" {
         RunAs::Synapse
     } else {

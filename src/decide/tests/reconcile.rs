@@ -107,6 +107,8 @@ fn restarted_synapse_is_asked_for_its_version_again() {
 fn synapse_that_does_not_answer_is_waited_for() {
     let mut state = running_server();
     ready(&mut state).healthy = false;
+    assert_eq!(steps(&reconcile(&state)), ["AwaitHealth", "ShowVersion"]);
+    ready(&mut state).service.since = Some(now() - SignedDuration::from_mins(2));
     let plan = reconcile(&state);
     assert!(steps(&plan).is_empty());
     assert!(texts(&plan, Level::Waiting)[0].contains("does not answer on port 8008"));
