@@ -21,7 +21,7 @@ use name::UnitName;
 use relation::Relation;
 use secret::Secret;
 use std::collections::BTreeMap;
-use task::Task;
+use task::{Task, TaskStatus};
 use unit::Unit;
 
 /// The version of Juju that charms are told.
@@ -126,6 +126,12 @@ impl Model {
     /// Takes a unit out of the model after its `remove` hook; a new leader is chosen, an application without units that is dying goes too.
     pub(crate) fn forget_unit(&mut self, name: &UnitName) {
         self.units.remove(name);
+        for task in self.tasks.values_mut() {
+            if task.unit == *name && !task.status.is_final() {
+                let why = format!("unit {name} was removed");
+                task.finish(TaskStatus::Cancelled, why, serde_json::Map::new());
+            }
+        }
         for relation in self.relations.values_mut() {
             relation.forget_unit(name);
         }
@@ -179,5 +185,11 @@ impl Model {
                 .any(|endpoint| !applications.contains_key(&endpoint.application));
             (!relation.dying && !orphaned) || held(id)
         });
+        let relations = &self.relations;
+        for secret in self.secrets.values_mut() {
+            secret
+                .grants
+                .retain(|_, relation| relation.is_none_or(|id| relations.contains_key(&id)));
+        }
     }
 }

@@ -129,10 +129,6 @@ pub(crate) enum Request {
     Paths {
         unit: String,
     },
-    Shell {
-        unit: String,
-        container: String,
-    },
     Destroy,
 }
 

@@ -207,6 +207,16 @@ pub(crate) fn killed(model: &mut Model, name: &UnitName, hook: &Hook) {
     }
 }
 
+/// Notes that a unit's pod cannot be made; says whether the unit is to go anyway.
+pub(crate) fn unprepared(model: &mut Model, name: &UnitName, why: &str) -> bool {
+    model.log.write(&name.to_string(), "ERROR", "juju-sim", why);
+    let Some(unit) = model.units.get_mut(name) else {
+        return true;
+    };
+    unit.workload_status = Status::new("error", why);
+    unit.dying
+}
+
 /// Notes what Pebble told, unless it is already waiting to be delivered.
 pub(crate) fn pebble(model: &mut Model, name: &UnitName, event: PebbleEvent) {
     if let Some(unit) = model.units.get_mut(name)

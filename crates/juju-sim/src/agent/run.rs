@@ -17,24 +17,20 @@ use std::time::Duration;
 
 /// How often an idle agent looks by itself.
 const IDLE_LOOK: Duration = Duration::from_secs(1);
+/// How long a pod that did not come up is left alone.
+const POD_RETRY: Duration = Duration::from_secs(5);
 /// How long Juju's agent waits between two polls of Pebble.
 const PEBBLE_POLL: Duration = Duration::from_secs(5);
 
 /// Runs the unit until it is removed.
 pub(crate) async fn live(controller: Arc<Controller>, unit: Arc<UnitRuntime>) {
     let mut changes = controller.changes();
-    if let Err(error) = controller.prepare(&unit).await {
-        let text = format!("{error:#}");
-        let mut model = controller.model();
-        model
-            .log
-            .write(&unit.name.to_string(), "ERROR", "juju-sim", &text);
-        if let Some(unit) = model.units.get_mut(&unit.name) {
-            unit.workload_status = Status::new("error", &text);
+    while let Err(error) = controller.prepare(&unit).await {
+        if record::unprepared(&mut controller.model(), &unit.name, &format!("{error:#}")) {
+            return controller.end_unit(&unit).await;
         }
-        drop(model);
         controller.touch();
-        return;
+        let _ = tokio::time::timeout(POD_RETRY, changes.changed()).await;
     }
     loop {
         changes.mark_unchanged();
@@ -69,57 +65,41 @@ pub(crate) async fn live(controller: Arc<Controller>, unit: Arc<UnitRuntime>) {
     controller.end_unit(&unit).await;
 }
 
+const OPERATION: &str = "juju.worker.uniter.operation";
+
+/// What a hook came to.
+enum HookEnd {
+    Done {
+        status_was_set: bool,
+    },
+    /// Killed: no fault of the charm's.
+    Terminated,
+    Failed(String),
+}
+
 async fn run_hook(controller: &Arc<Controller>, unit: &UnitRuntime, hook: Hook) -> Result<()> {
     let _turn = unit.turn.lock().await;
     record::before(&mut controller.model(), &unit.name, &hook);
     controller.touch();
-    let mut finished = process::run(controller, unit, Purpose::Hook(hook.clone()), &[]).await?;
-    let name = unit.name.to_string();
+    let ran = process::run(controller, unit, Purpose::Hook(hook.clone()), &[]).await;
+    let end = hook_end(controller, ran);
+    let (name, hook_name) = (unit.name.to_string(), hook.name());
+    let script = "(via hook dispatching script: dispatch)";
     let mut model = controller.model();
-    let module = "juju.worker.uniter.operation";
-    let fault = match finished.exit {
-        Exit::Missing | Exit::Code(0) => flush::flush(&mut model, &mut finished.context).err(),
-        Exit::Terminated => {
-            model.log.write(
-                &name,
-                "WARNING",
-                module,
-                &format!("hook {:?} was terminated and runs again", hook.name()),
-            );
+    match end {
+        HookEnd::Done { status_was_set } => {
+            let text = format!("ran {hook_name:?} hook {script}");
+            model.log.write(&name, "INFO", OPERATION, &text);
+            record::done(&mut model, &unit.name, &hook, status_was_set);
+        }
+        HookEnd::Terminated => {
+            let text = format!("hook {hook_name:?} was terminated and runs again");
+            model.log.write(&name, "WARNING", OPERATION, &text);
             record::killed(&mut model, &unit.name, &hook);
-            return Ok(());
         }
-        Exit::Code(code) => Some(format!("exit status {code}")),
-        Exit::Signal(signal) => Some(format!("signal: {signal}")),
-    };
-    match fault {
-        None => {
-            model.log.write(
-                &name,
-                "INFO",
-                module,
-                &format!(
-                    "ran {:?} hook (via hook dispatching script: dispatch)",
-                    hook.name()
-                ),
-            );
-            record::done(
-                &mut model,
-                &unit.name,
-                &hook,
-                finished.context.status_was_set,
-            );
-        }
-        Some(fault) => {
-            model.log.write(
-                &name,
-                "ERROR",
-                module,
-                &format!(
-                    "hook {:?} (via hook dispatching script: dispatch) failed: {fault}",
-                    hook.name()
-                ),
-            );
+        HookEnd::Failed(fault) => {
+            let text = format!("hook {hook_name:?} {script} failed: {fault}");
+            model.log.write(&name, "ERROR", OPERATION, &text);
             record::failed(&mut model, &unit.name, &hook);
             drop(model);
             if let Hook::Pebble(event @ PebbleEvent::Ready { .. }) = hook {
@@ -128,6 +108,27 @@ async fn run_hook(controller: &Arc<Controller>, unit: &UnitRuntime, hook: Hook) 
         }
     }
     Ok(())
+}
+
+/// Makes the changes of a hook that ended well; Juju may refuse them only now.
+fn hook_end(controller: &Controller, ran: Result<Finished>) -> HookEnd {
+    let mut finished = match ran {
+        Ok(finished) => finished,
+        Err(error) => return HookEnd::Failed(format!("{error:#}")),
+    };
+    match finished.exit {
+        Exit::Missing | Exit::Code(0) => {
+            match flush::flush(&mut controller.model(), &mut finished.context) {
+                Ok(()) => HookEnd::Done {
+                    status_was_set: finished.context.status_was_set,
+                },
+                Err(refusal) => HookEnd::Failed(refusal),
+            }
+        }
+        Exit::Terminated => HookEnd::Terminated,
+        Exit::Code(code) => HookEnd::Failed(format!("exit status {code}")),
+        Exit::Signal(signal) => HookEnd::Failed(format!("signal: {signal}")),
+    }
 }
 
 /// Juju runs a failed pebble-ready again at its next poll, and other hooks meanwhile.

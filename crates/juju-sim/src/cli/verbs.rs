@@ -144,7 +144,7 @@ fn plain(juju: &Juju, verb: Verb) -> Result<()> {
         Verb::KillCharm { unit } => Request::KillCharm { unit },
         Verb::DetachStorage { unit, storage } => Request::DetachStorage { unit, storage },
         Verb::Paths { unit } => Request::Paths { unit },
-        other => bail!("juju-sim does not implement {other:?}"),
+        _ => bail!("juju-sim does not implement this verb"),
     };
     match juju.ask(&request)? {
         Value::Null => Ok(()),
@@ -258,7 +258,7 @@ fn secret(juju: &Juju, verb: Verb) -> Result<()> {
             .map(drop)
             .map_err(Into::into),
         Verb::Secrets { format } => print::value(&juju.ask(&Request::Secrets)?, format),
-        other => bail!("{other:?} is about no secret"),
+        _ => bail!("this verb is about no secret"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What `status`, `show-unit`, `show-task`, `config` and `debug-log` tell, as JSON with Juju's names.
 
+use crate::agent::resolver::{Next, next};
 use crate::hook_commands::application_status;
 use crate::model::application::Application;
 use crate::model::charm::Role;
@@ -95,7 +96,7 @@ impl Model {
 
     fn unit_shown(&self, unit: &Unit) -> Value {
         let mut shown_unit = json!({
-            "workload-status": shown(&unit.shown_status()), "juju-status": shown(&unit.agent_status), "address": unit.address(),
+            "workload-status": shown(&unit.shown_status()), "juju-status": shown(&self.agent_shown(unit)), "address": unit.address(),
             "leader": self.is_leader(&unit.name),
             "open-ports": unit.ports.iter().map(|port| format!("{}/{}", port.port, port.protocol)).collect::<Vec<_>>(),
         });
@@ -103,6 +104,15 @@ impl Model {
             shown_unit["life"] = json!("dying");
         }
         shown_unit
+    }
+
+    /// An agent that has not seen yet what it is to do is not idle.
+    fn agent_shown(&self, unit: &Unit) -> Status {
+        let busy = !matches!(next(self, &unit.name), Next::Wait(_));
+        if busy && unit.agent_status.name == "idle" {
+            return Status::new("executing", "");
+        }
+        unit.agent_status.clone()
     }
 
     pub(super) fn show_unit(&self, name: &UnitName) -> Result<Value> {

@@ -151,8 +151,9 @@ impl Controller {
         }
         *unit.host.lock().await = Host::Bare;
         let _ = std::fs::remove_dir_all(&unit.folder);
-        self.model().forget_unit(&unit.name);
+        // Before the model forgets it: then a new unit may have its name.
         self.units().remove(&unit.name);
+        self.model().forget_unit(&unit.name);
         self.touch();
     }
 

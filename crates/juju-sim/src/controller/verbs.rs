@@ -37,8 +37,7 @@ impl Controller {
             Request::KillContainer { .. }
             | Request::RestartContainer { .. }
             | Request::Expose { .. }
-            | Request::Paths { .. }
-            | Request::Shell { .. } => self.pod(request).await,
+            | Request::Paths { .. } => self.pod(request).await,
             Request::KillCharm { .. }
             | Request::Fire { .. }
             | Request::Resolved { .. }
@@ -84,7 +83,7 @@ impl Controller {
             Request::ShowUnit { unit } => return model.show_unit(&unit.parse()?),
             Request::DebugLog { after } => return Ok(model.log_after(after)),
             Request::Destroy => {}
-            other => bail!("juju-sim does not implement {other:?}"),
+            _ => bail!("juju-sim does not implement this verb"),
         }
         Ok(Value::Null)
     }
@@ -126,7 +125,7 @@ impl Controller {
                 model.refresh(&application, source)?;
                 Ok(Value::Null)
             }
-            other => bail!("{other:?} is no deployment"),
+            _ => bail!("juju-sim does not implement this verb"),
         }
     }
 
@@ -194,7 +193,7 @@ impl Controller {
                 }
                 Ok(Value::Null)
             }
-            other => bail!("{other:?} is about no task"),
+            _ => bail!("juju-sim does not implement this verb"),
         }
     }
 
@@ -202,10 +201,9 @@ impl Controller {
         let (Request::KillContainer { unit, .. }
         | Request::RestartContainer { unit, .. }
         | Request::Expose { unit, .. }
-        | Request::Paths { unit }
-        | Request::Shell { unit, .. }) = &request
+        | Request::Paths { unit }) = &request
         else {
-            bail!("{request:?} is about no pod")
+            bail!("juju-sim does not implement this verb")
         };
         let runtime = self.runtime(unit)?;
         let mut host = runtime.host.lock().await;
@@ -216,11 +214,6 @@ impl Controller {
             Request::KillContainer { container, .. } => pod.kill_container(container).await?,
             Request::RestartContainer { container, .. } => pod.restart_container(container).await?,
             Request::Expose { port, .. } => return Ok(json!(pod.expose(*port).await?.to_string())),
-            Request::Shell { container, .. } => {
-                return Ok(
-                    json!({"pebble-socket": pod.pebble_socket(container), "root": pod.container_root(container)}),
-                );
-            }
             _ => return self.paths(&runtime, pod),
         }
         Ok(Value::Null)
@@ -296,7 +289,7 @@ impl Controller {
                     .detaching = true;
             }
             Request::SetLeader { unit } => self.model().set_leader(&unit.parse()?)?,
-            other => bail!("{other:?} disturbs nothing"),
+            _ => bail!("juju-sim does not implement this verb"),
         }
         Ok(Value::Null)
     }

@@ -159,13 +159,20 @@ pub(crate) fn is_key(text: &str) -> bool {
 }
 
 impl Model {
-    /// An operator's secret, by id, URI or name.
+    /// A secret that no charm owns, by id, URI or name: an operator's, or a charmless application's.
     pub(crate) fn user_secret(&mut self, named: &str) -> Result<&mut Secret> {
         let id = parse_uri(named);
+        let applications = &self.applications;
+        let has_no_charm = |owner: &Owner| match owner {
+            Owner::Model => true,
+            Owner::Unit(_) => false,
+            Owner::Application(name) => applications
+                .get(name)
+                .is_some_and(|application| application.remote.is_some()),
+        };
         let found = self.secrets.values_mut().find(|secret| {
-            secret.owner == Owner::Model
-                && (Some(&secret.id) == id.as_ref()
-                    || secret.attributes.label.as_deref() == Some(named))
+            let label = secret.attributes.label.as_deref();
+            has_no_charm(&secret.owner) && (Some(&secret.id) == id.as_ref() || label == Some(named))
         });
         match found {
             Some(secret) => Ok(secret),

@@ -136,7 +136,7 @@ fn user_secret_is_read_only_once_granted_and_told_of_when_it_changes() {
         .juju
         .update_secret("token", [("key", "two")])
         .unwrap();
-    fixture.wait_for_message("told of: two");
+    fixture.wait_for_message("told of: key: two");
 }
 
 #[test]

@@ -6,3 +6,4 @@ mod actions;
 mod fixture;
 mod hooks;
 mod refusals;
+mod secrets;
