@@ -7,12 +7,16 @@
 
 #[path = "support/deployed.rs"]
 mod deployed;
+#[path = "support/s3_server.rs"]
+mod s3_server;
 
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use deployed::{Deployed, MAIN, names_in, until};
+use juju_sim::pod::{Forward, ForwardTarget};
+use s3_server::S3Server;
 use serde_json::{Value, json};
 
 const NAME: (&str, &str) = ("server_name", "matrix.example");
@@ -286,4 +290,51 @@ fn only_the_main_unit_runs_synapse_whoever_leads() {
     }
     let value: Value = charm.ask("GET", "/_matrix/client/versions", &Value::Null).1;
     assert!(value["versions"].is_array());
+}
+
+#[test]
+fn new_deployment_on_the_backups_of_its_server_is_not_started_as_a_new_one() {
+    let server = S3Server::start();
+    server.create_bucket("backups");
+    let charm = Deployed::model(vec![Forward {
+        listen: 8333,
+        to: ForwardTarget::Unix(server.socket()),
+    }]);
+    let options = [
+        NAME,
+        ("s3_endpoint", "http://127.0.0.1:8333"),
+        ("s3_bucket", "backups"),
+        ("s3_path", "matrix"),
+        ("s3_access_key", server.access_key()),
+        ("s3_secret_key", server.secret_key()),
+        ("backup_passphrase", "correct horse"),
+    ];
+    charm.deploy(&options, |deploy| deploy);
+    charm.wait(MAIN, "active", "no backup yet");
+    let made = charm.run(MAIN, "create-backup", &[]);
+    assert_eq!(
+        (made.status.as_str(), made.message.as_str()),
+        ("completed", "")
+    );
+    charm.wait(MAIN, "active", "last backup just now, ");
+
+    charm.deploy(&options, |deploy| deploy.application("again"));
+    charm.wait("again/0", "blocked", LOST);
+    let volume = charm.juju.storage_folder("again/0", "data").unwrap();
+    assert!(names_in(&volume).is_empty());
+    let listed = charm.run("again/0", "list-backups", &[]);
+    assert_eq!(
+        (listed.result("count"), listed.result("truncated")),
+        (Some("1"), Some("false"))
+    );
+    let id = made.result("backup-id").unwrap();
+    assert!(listed.result("formatted").unwrap().contains(id));
+    assert!(refusal(&charm, "again/0", "create-backup", &[]).contains("start-empty"));
+
+    let confirmed = [("confirm", json!("matrix.example"))];
+    assert_eq!(
+        charm.run("again/0", "start-empty", &confirmed).status,
+        "completed"
+    );
+    charm.wait("again/0", "active", "last backup");
 }

@@ -19,6 +19,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use juju_sim::pod::Forward;
 use juju_sim::{AddModel, Deploy, Juju, TaskOutcome};
 use serde_json::{Map, Value};
 
@@ -42,19 +43,32 @@ impl Deployed {
 
     /// Deploys the charm with these options, and with what `change` makes of the deployment.
     pub fn with(options: &[(&str, &str)], change: impl FnOnce(Deploy) -> Deploy) -> Self {
+        let charm = Self::model(Vec::new());
+        charm.deploy(options, change);
+        charm
+    }
+
+    /// Makes an empty model whose units reach servers of this machine.
+    pub fn model(forwards: Vec<Forward>) -> Self {
         let pebble = Some(root().join(".tools/bin/pebble"));
         let juju = Juju::add_model(AddModel {
             pebble,
+            forwards,
             ..AddModel::default()
-        })
-        .unwrap();
+        });
+        Self {
+            juju: juju.unwrap(),
+        }
+    }
+
+    /// Deploys the charm, once more or the first time.
+    pub fn deploy(&self, options: &[(&str, &str)], change: impl FnOnce(Deploy) -> Deploy) {
         let mut deploy = Deploy::new(root().join("build/charm"))
             .resource("synapse-image", root().join("tests/images/ours.yaml"));
         for (name, value) in options {
             deploy = deploy.config(name, value);
         }
-        juju.deploy(&change(deploy)).unwrap();
-        Self { juju }
+        self.juju.deploy(&change(deploy)).unwrap();
     }
 
     /// Waits until the unit says `word` with a message that holds `text`, and rests.
