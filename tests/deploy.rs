@@ -12,7 +12,9 @@ mod s3_server;
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use deployed::{Deployed, MAIN, names_in, until};
 use juju_sim::pod::{Forward, ForwardTarget};
@@ -88,16 +90,37 @@ fn server_is_named_started_used_and_keeps_its_name() {
     assert_eq!(charm.service().unwrap().current_since, started);
 }
 
+/// Makes and removes files until it is told to stop, or for a while.
+fn churn(folder: &Path, goes_on: &AtomicBool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while goes_on.load(Ordering::Relaxed) && Instant::now() < end {
+        for number in 0..20 {
+            fs::write(folder.join(format!("churn-{number}")), "").unwrap();
+        }
+        for number in 0..20 {
+            fs::remove_file(folder.join(format!("churn-{number}"))).unwrap();
+        }
+    }
+}
+
 #[test]
 fn synapse_restarts_exactly_when_something_changed() {
     let charm = Deployed::new(&[NAME]);
     charm.wait(MAIN, "active", "");
     let since = || charm.service().unwrap().current_since;
     let started = since();
-    for hook in ["update-status", "config-changed", "start", "upgrade-charm"] {
-        charm.fire(hook);
-        assert_eq!(since(), started, "{hook} restarted Synapse");
-    }
+    let volume = charm.volume();
+    let churns = AtomicBool::new(true);
+    thread::scope(|scope| {
+        // Pebble says "not found" for a folder whose files go away while it lists them.
+        scope.spawn(|| churn(&volume, &churns));
+        for hook in ["update-status", "config-changed", "start", "upgrade-charm"] {
+            charm.fire(hook);
+            assert_eq!(since(), started, "{hook} restarted Synapse");
+            charm.wait(MAIN, "active", "");
+        }
+        churns.store(false, Ordering::Relaxed);
+    });
     charm
         .juju
         .config("synapse", [("s3_bucket", "half-a-set")])
@@ -116,7 +139,7 @@ fn synapse_restarts_exactly_when_something_changed() {
             .juju
             .config("synapse", [("report_stats", report_stats)])
             .unwrap();
-        std::thread::sleep(Duration::from_millis(delay_ms));
+        thread::sleep(Duration::from_millis(delay_ms));
         // On a fast machine the hook may have ended.
         let _ = charm.juju.kill_charm(MAIN);
         let file = charm.volume().join("homeserver.yaml");

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::synapse::listing::list_folder;
 use pebble_client::{Client, FileInfo};
 
 /// Where Synapse's data is.
@@ -95,11 +96,8 @@ pub async fn get_paths_to_backup(
 }
 
 async fn list(container: &Client, folder: &str) -> Result<Vec<FileInfo>, PathsError> {
-    match container.list_files(folder).await {
-        Ok(files) => Ok(files),
-        Err(error) if error.is_not_found() => Ok(Vec::new()),
-        Err(error) => Err(PathsError::Workload(error)),
-    }
+    let listed = list_folder(container, folder).await;
+    Ok(listed.map_err(PathsError::Workload)?.unwrap_or_default())
 }
 
 fn is_state(name: &str) -> bool {

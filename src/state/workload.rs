@@ -6,13 +6,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use jujuna::{Juju, Revision};
-use pebble_client::{Client, Error, FileInfo, ServiceStatus};
+use pebble_client::{Client, Error, ServiceStatus};
 use secrecy::SecretString;
 
 use super::Memory;
 use crate::backup::{S3Client, S3Error, S3Parameters, catalog};
 use crate::synapse::identity::{self, Identity};
 use crate::synapse::layer::{CurrentPlan, RunAs};
+use crate::synapse::listing::list_folder;
 use crate::synapse::{admin_api, names};
 
 /// The label of the application's secret that holds a copy of the identity.
@@ -171,7 +172,7 @@ async fn healthy() -> Result<bool, Error> {
 }
 
 async fn read_volume(server_name: &str, pebble: &Client) -> Result<Volume, Error> {
-    let Some(top) = list(pebble, names::DATA_DIR).await? else {
+    let Some(top) = list_folder(pebble, names::DATA_DIR).await? else {
         return Ok(Volume::default());
     };
     let mut volume = Volume {
@@ -208,14 +209,6 @@ async fn read_volume(server_name: &str, pebble: &Client) -> Result<Volume, Error
         }
     }
     Ok(volume)
-}
-
-async fn list(pebble: &Client, path: &str) -> Result<Option<Vec<FileInfo>>, Error> {
-    match pebble.list_files(path).await {
-        Ok(entries) => Ok(Some(entries)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 /// Asks the container whether it has root, by the one program that every image has.
