@@ -1,0 +1,235 @@
+"""Fixtures for backups, the two plain ways to make one that create-backup is held against, and who used the CPU."""
+
+import contextlib
+import json
+import os
+import pathlib
+import secrets
+import shlex
+import sqlite3
+import subprocess
+import threading
+import time
+
+from local_stack import BUCKET, BUCKET_PATH, S3_PORT, TOOLS, Failed
+
+MEGABYTE = 1_000_000
+WORKLOAD_USER = 991
+PASSPHRASE = "benchmark"
+BASELINE_BUCKET = "baseline"
+
+# What most people would write. gpg's agent ends with its home.
+PLAIN_TOOLS = """
+set -euo pipefail
+GNUPGHOME=$(mktemp -d) && export GNUPGHOME
+trap 'gpgconf --kill all; rm -rf "$GNUPGHOME"' EXIT
+tar -c -C / --exclude=data/.backup-* data |
+    gpg --batch --quiet --symmetric --pinentry-mode loopback --passphrase-fd 3 3<<<"$PASSPHRASE" |
+    aws s3 cp --only-show-errors --endpoint-url "$ENDPOINT" - "$URL"
+"""
+
+# The least that moves the same bytes, with create-backup's own settings of aws: the floor.
+BARE_AWS = """
+set -euo pipefail
+tar -c -C / --exclude=data/.backup-* data |
+    aws s3 cp --only-show-errors --expected-size=1000000000 --endpoint-url "$ENDPOINT" - "$URL"
+"""
+
+ONE_REQUEST = "[default]\nregion = us-east-1\ns3 =\n    addressing_style = path\n    max_concurrent_requests = 1\n"
+OUR_SETTINGS = (
+    "[default]\nregion = us-east-1\nrequest_checksum_calculation = when_required\ns3 =\n    addressing_style = path\n"
+    "    max_concurrent_requests = 2\n    multipart_threshold = 8388608\n    multipart_chunksize = 8388608\n"
+)
+
+
+class Store:
+    """The volume of synapse/0, as this machine sees it."""
+
+    def __init__(self, model):
+        paths = model.paths()
+        self.volume = paths["storage/data"]
+        self.pebble_socket = str(paths["containers/synapse/pebble-socket"])
+        self.media = self.volume / "media_store" / "local_content"
+
+    def media_bytes(self):
+        return sum(file.stat().st_size for file in self.media.rglob("*") if file.is_file())
+
+    def grow_media(self, until_bytes):
+        """Adds media of random bytes, a megabyte a file, until there are so many."""
+        missing = until_bytes - self.media_bytes()
+        while missing > 0:
+            name = secrets.token_hex(12)
+            folder = self.media / name[:2] / name[2:4]
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name[4:]).write_bytes(os.urandom(min(missing, MEGABYTE)))
+            missing -= MEGABYTE
+        if os.geteuid() == 0:
+            for path in [self.media.parent, self.media, *self.media.rglob("*")]:
+                os.chown(path, WORKLOAD_USER, WORKLOAD_USER)
+
+    def grow_database(self, until_bytes):
+        """Adds a table of rows like Synapse's event_json (ids, hashes and a signature are random, the rest repeats)."""
+        path = self.volume / "homeserver.db"
+        with contextlib.closing(sqlite3.connect(path, timeout=60)) as database:
+            database.execute("CREATE TABLE IF NOT EXISTS filler (event_id TEXT PRIMARY KEY, json TEXT NOT NULL)")
+            while path.stat().st_size < until_bytes:
+                missing = until_bytes - path.stat().st_size
+                rows = [event(number) for number in range(min(20_000, missing // 1000 + 1))]
+                with database:
+                    database.executemany("INSERT INTO filler VALUES (?, ?)", rows)
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def event(number):
+    """A row: an event's id and its JSON."""
+    event_id = "$" + secrets.token_urlsafe(32)
+    body = " ".join(WORDS[byte % len(WORDS)] for byte in secrets.token_bytes(12))
+    content = {
+        "auth_events": ["$" + secrets.token_urlsafe(32) for _ in range(3)],
+        "prev_events": ["$" + secrets.token_urlsafe(32)],
+        "type": "m.room.message",
+        "room_id": "!" + "abcdefghijklmnopqr:bench.example.org",
+        "sender": f"@user{number % 500}:bench.example.org",
+        "content": {"msgtype": "m.text", "body": body},
+        "depth": number,
+        "origin_server_ts": 1_700_000_000_000 + number * 977,
+        "hashes": {"sha256": secrets.token_urlsafe(32)},
+        "signatures": {"bench.example.org": {"ed25519:a_abcd": secrets.token_urlsafe(64)}},
+        "unsigned": {"age_ts": 1_700_000_000_000 + number * 977},
+    }
+    return event_id, json.dumps(content)
+
+
+WORDS = """the and you that was for are with his they this have from one had word but not what all were when your can said there
+each which she how their will other about out many then them these some her would make like him into time has look two more
+write see number way could people than first water been call who oil its now find long down day did get come made may part""".split()
+
+
+class Rivals:
+    """Backups by plain tools, in a container like ours: an exec of the same Pebble, as root, just as nice."""
+
+    def __init__(self, store, s3):
+        self.store = store
+        self.s3 = s3
+
+    def run(self, script, aws_config):
+        """Runs one script to its end and returns how long it took in seconds. What it uploaded is removed."""
+        environment = {
+            "AWS_ACCESS_KEY_ID": self.s3.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.s3.secret_key,
+            "AWS_CONFIG_FILE": "/tmp/bench-aws-config",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "HOME": "/tmp",
+            "LC_ALL": "C.UTF-8",
+            "ENDPOINT": f"http://127.0.0.1:{S3_PORT}",
+            "URL": f"s3://{BASELINE_BUCKET}/backup",
+            "PASSPHRASE": PASSPHRASE,
+        }
+        words = [word for name, value in environment.items() for word in ("--env", f"{name}={value}")]
+        self.exec("bash", "-c", f"printf %s {shlex.quote(aws_config)} >/tmp/bench-aws-config")
+        self.need(self.s3.aws("s3api", "create-bucket", "--bucket", BASELINE_BUCKET))
+        os.sync()
+        began = time.monotonic()
+        self.exec(*words, "--", "nice", "-n", "10", "bash", "-c", script)
+        took = time.monotonic() - began
+        self.need(self.s3.aws("s3", "rb", "--force", f"s3://{BASELINE_BUCKET}"))
+        return took
+
+    def exec(self, *words):
+        environment = {**os.environ, "PEBBLE_SOCKET": self.store.pebble_socket}
+        command = [TOOLS / "bin" / "pebble", "exec", *words]
+        self.need(subprocess.run(command, env=environment, capture_output=True, text=True, check=False))
+
+    @staticmethod
+    def need(done):
+        if done.returncode != 0:
+            raise Failed(f"a rival failed: {done.stderr.strip() or done.stdout.strip()}")
+
+
+def remove_backups(s3):
+    Rivals.need(s3.aws("s3", "rm", "--recursive", "--only-show-errors", f"s3://{BUCKET}/{BUCKET_PATH}/"))
+
+
+class CpuWatch:
+    """Adds up, while it is entered, the CPU time of all processes below some, by what they are."""
+
+    def __init__(self, roots):
+        self.roots = roots
+        self.first, self.last, self.names = {}, {}, {}
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.look_until_over, daemon=True)
+
+    def __enter__(self):
+        self.look()
+        self.first = dict(self.last)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+        self.look()
+
+    def look_until_over(self):
+        while not self.over.wait(0.05):
+            self.look()
+
+    def look(self):
+        parents, ticks = {}, {}
+        for entry in os.scandir("/proc"):
+            if not entry.name.isdigit():
+                continue
+            with contextlib.suppress(OSError):
+                fields = pathlib.Path(entry.path, "stat").read_text().rpartition(")")[2].split()
+                parents[entry.name] = fields[1]
+                ticks[entry.name] = (fields[19], int(fields[11]) + int(fields[12]))
+        for pid, (began, used) in ticks.items():
+            if self.is_ours(pid, parents):
+                key = (pid, began)
+                self.last[key] = used
+                with contextlib.suppress(OSError):
+                    # Later looks know better: a process begins as its parent's copy.
+                    self.names[key] = what_is(pathlib.Path("/proc", pid, "cmdline").read_bytes()) or self.names.get(key)
+
+    def is_ours(self, pid, parents):
+        while pid in parents:
+            if int(pid) in self.roots:
+                return True
+            pid = parents[pid]
+        return False
+
+    def seconds(self):
+        """Pairs of name and CPU seconds, greatest first."""
+        tick = os.sysconf("SC_CLK_TCK")
+        total = {}
+        for key, used in self.last.items():
+            name = self.names.get(key) or "short-lived"
+            total[name] = total.get(name, 0) + (used - self.first.get(key, 0)) / tick
+        return sorted(total.items(), key=lambda pair: -pair[1])
+
+
+def what_is(cmdline):
+    """The name under which a process is counted."""
+    words = cmdline.split(b"\0")
+    program = words[0].rsplit(b"/", 1)[-1].decode(errors="replace")
+    if program in ("weed", "gpg", "zstd", "tar", "synapse-charm", "pebble", "gpg-agent"):
+        return {"weed": "S3 server", "synapse-charm": "charm"}.get(program, program)
+    if program.startswith("juju-sim"):
+        return "juju-sim (carries S3's bytes into the unit)"
+    marks = {b"\0s3\0cp\0": "aws", b"live.backup(": "snapshot and check", b"hashlib": "relay", b"synapse.app": "Synapse"}
+    if program.startswith(("python", "aws")):
+        return next((name for mark, name in marks.items() if mark in cmdline), "other python")
+    return "shells and small programs" if program else None
+
+
+def roots_of(model, s3):
+    """The processes below which all of a model and its S3 server run."""
+    folder = str(model.folder)
+    roots = {s3.holder.pid}
+    for cmdline in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = cmdline.read_bytes().decode(errors="replace").split("\0")
+            if words[0].endswith("juju-sim") and "controller" in words and any(folder in word for word in words):
+                roots.add(int(cmdline.parent.name))
+    return roots
