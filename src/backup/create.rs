@@ -7,6 +7,7 @@ mod pipeline;
 mod progress;
 mod receipt;
 mod report;
+mod summary;
 mod watch;
 
 use std::time::Duration;

@@ -23,8 +23,8 @@ pub const S3_REQUEST: Duration = Duration::from_secs(30);
 /// Time for a TCP and TLS connection to the S3 server.
 pub const S3_CONNECT: Duration = Duration::from_secs(3);
 
-/// Time for the S3 server's first byte of an answer.
-pub const S3_READ: Duration = Duration::from_secs(5);
+/// Time for the S3 server's first byte of an answer; a probe is ended earlier.
+pub const S3_READ: Duration = Duration::from_secs(15);
 
 /// Attempts of one S3 request, the first included.
 pub const S3_ATTEMPTS: u32 = 2;

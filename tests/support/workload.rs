@@ -15,10 +15,11 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use juju_sim::pod::{ContainerSpec, Forward, ForwardTarget, Image, Pod, PodSpec};
@@ -63,9 +64,12 @@ pub struct Workload {
     pub container: Client,
     pub tools: WorkloadTools,
     folder: tempfile::TempDir,
-    /// Ids of the backups that were begun.
-    ids: Mutex<Vec<BackupId>>,
+    pub jobs: Jobs,
 }
+
+/// The backups that were begun, and their processes.
+#[derive(Debug, Clone, Default)]
+pub struct Jobs(Arc<Mutex<Vec<BackupId>>>);
 
 impl Workload {
     /// Starts all of it; bucket `backups` exists.
@@ -73,7 +77,24 @@ impl Workload {
         Self::start_with(S3Server::start(), kind, |_| {}).await
     }
 
+    /// With an image that is changed.
     pub async fn start_with(server: S3Server, kind: Kind, change: impl FnOnce(&mut Image)) -> Self {
+        let forwards = vec![forward(server.address())];
+        Self::start_reaching(server, forwards, kind, change).await
+    }
+
+    /// With a server that speaks HTTPS too.
+    pub async fn start_https(server: S3Server, kind: Kind) -> Self {
+        let forwards = vec![forward(server.address()), forward(server.https_address())];
+        Self::start_reaching(server, forwards, kind, |_| {}).await
+    }
+
+    async fn start_reaching(
+        server: S3Server,
+        forwards: Vec<Forward>,
+        kind: Kind,
+        change: impl FnOnce(&mut Image),
+    ) -> Self {
         server.create_bucket("backups");
         let folder = tempfile::Builder::new()
             .prefix("bk-")
@@ -97,7 +118,7 @@ impl Workload {
                 mounts: vec![("data".to_owned(), PathBuf::from("/data"))],
             }],
             storages: BTreeMap::from([("data".to_owned(), volume.clone())]),
-            forwards: forwards(&server),
+            forwards,
         })
         .await
         .unwrap();
@@ -109,7 +130,7 @@ impl Workload {
             container,
             tools,
             folder,
-            ids: Mutex::default(),
+            jobs: Jobs::default(),
         };
         workload.own(&volume);
         workload
@@ -118,6 +139,11 @@ impl Workload {
     /// The volume as the host sees it.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("volume")
+    }
+
+    /// All that the container has and Pebble keeps, without the volume.
+    pub fn unit_folder(&self) -> PathBuf {
+        self.folder.path().join("unit")
     }
 
     /// Writes a file of the volume, owned by Synapse's user.
@@ -206,25 +232,22 @@ database.commit()
             .await
     }
 
-    pub async fn create_with(
+    /// A backup that can be made while the workload is meddled with.
+    pub fn create_with(
         &self,
         parameters: &S3Parameters,
         passphrase: &str,
         job: &CreateJob,
-    ) -> Result<Receipt, BackupError> {
+    ) -> impl Future<Output = Result<Receipt, BackupError>> + use<> {
         let id = BackupId::generate();
-        self.ids.lock().unwrap().push(id.clone());
-        let mut lines = Lines::default();
+        self.jobs.0.lock().unwrap().push(id.clone());
         let passphrase = Passphrase::new(&passphrase.into()).unwrap();
-        create_backup(
-            &self.container,
-            parameters,
-            &id,
-            &passphrase,
-            job,
-            &mut lines,
-        )
-        .await
+        let (container, parameters, job) =
+            (self.container.clone(), parameters.clone(), job.clone());
+        async move {
+            let mut lines = Lines::default();
+            create_backup(&container, &parameters, &id, &passphrase, &job, &mut lines).await
+        }
     }
 
     pub async fn catalog(&self, parameters: &S3Parameters) -> Catalog {
@@ -314,7 +337,12 @@ database.commit()
                         .filter(|path| name_begins(path, prefix)),
                 );
             }
-            left.extend(self.processes().into_iter().map(|process| process.folder));
+            left.extend(
+                self.jobs
+                    .processes()
+                    .into_iter()
+                    .map(|process| process.folder),
+            );
             left
         };
         wait_until(
@@ -322,27 +350,28 @@ database.commit()
             || format!("{what} left {:?}", clean()),
         );
     }
+}
 
-    /// Processes of jobs of this workload.
+impl Jobs {
+    /// Processes of these jobs.
     pub fn processes(&self) -> Vec<Process> {
-        let ids = self.ids.lock().unwrap().clone();
+        let ids = self.0.lock().unwrap().clone();
         processes(|process| {
             let environ = process.environ();
-            let environ = String::from_utf8_lossy(&environ);
             ids.iter()
                 .any(|id| environ.contains(&format!("JOB_DIR=/tmp/synapse-charm-{id}")))
         })
     }
 
-    /// One running program of a job, once it is there.
+    /// A running program of the media archive, once it is there.
     pub fn process(&self, program: &str) -> Process {
         let mut found = None;
         wait_until(
             || {
-                found = self
-                    .processes()
-                    .into_iter()
-                    .find(|process| process.is(program));
+                let all = self.processes();
+                found = all.into_iter().find(|process| {
+                    process.is(program) && process.environ().contains("ARCHIVE=media")
+                });
                 found.is_some()
             },
             || format!("there is no {program} among {:?}", self.processes()),
@@ -360,19 +389,11 @@ fn name_begins(path: &Path, prefix: &str) -> bool {
         .is_some_and(|name| name.as_bytes().starts_with(prefix.as_bytes()))
 }
 
-fn forwards(server: &S3Server) -> Vec<Forward> {
-    let mut forwards = vec![Forward {
-        listen: server.address().port(),
-        to: ForwardTarget::Tcp(server.address()),
-    }];
-    let https = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| server.https_address()));
-    if let Ok(address) = https {
-        forwards.push(Forward {
-            listen: address.port(),
-            to: ForwardTarget::Tcp(address),
-        });
+fn forward(to: SocketAddr) -> Forward {
+    Forward {
+        listen: to.port(),
+        to: ForwardTarget::Tcp(to),
     }
-    forwards
 }
 
 /// A process as /proc shows it.
@@ -383,8 +404,9 @@ pub struct Process {
 }
 
 impl Process {
-    fn environ(&self) -> Vec<u8> {
-        fs::read(self.folder.join("environ")).unwrap_or_default()
+    fn environ(&self) -> String {
+        let environ = fs::read(self.folder.join("environ")).unwrap_or_default();
+        String::from_utf8_lossy(&environ).into_owned()
     }
 
     pub fn is(&self, program: &str) -> bool {

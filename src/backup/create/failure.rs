@@ -154,26 +154,40 @@ impl From<PathsError> for BackupError {
     }
 }
 
+/// A shell's status of a program that was ended by SIGPIPE: those after it stopped reading.
+const BROKEN_PIPE: i32 = 141;
+
 /// The stages of a pipeline in their order.
 const STAGES: [&str; 5] = ["tar", "zstd", "gpg", "relay", "aws"];
 
-/// The stage that is the first real cause, and its status. One that ends early makes those before it fail at writing, and
-/// those after it succeed with too little: so it is the last one that failed.
+/// The stage that is the first real cause, and its status. One that was killed is one. Else: a stage that ends early makes
+/// those before it fail at writing, and those after it succeed with too little, so it is the last one that failed; but
+/// where the relay came to its end, aws made nothing before it fail.
 pub(super) fn first_cause(
     stages: &BTreeMap<String, i32>,
     tolerate_changes: bool,
 ) -> Option<(&'static str, i32)> {
+    let status = |name: &str| stages.get(name).copied().unwrap_or(0);
     let failed = |name: &&'static str| {
-        let status = stages.get(*name).copied().unwrap_or(0);
-        let tolerated = *name == "tar" && status == 1 && tolerate_changes;
-        (status != 0 && !tolerated).then_some((*name, status))
+        let tolerated = *name == "tar" && status(name) == 1 && tolerate_changes;
+        (status(name) != 0 && !tolerated).then_some((*name, status(name)))
     };
-    let snapshot = stages
-        .get("snapshot")
-        .copied()
-        .filter(|status| *status != 0)
-        .map(|status| ("snapshot", status));
-    STAGES.iter().rev().find_map(failed).or(snapshot)
+    let last_of = |names: &[&'static str]| names.iter().rev().find_map(failed);
+    let killed = STAGES.iter().find_map(|name| {
+        let by_signal = status(name) > 128 && status(name) != BROKEN_PIPE;
+        by_signal.then(|| (*name, status(name)))
+    });
+    let [before @ .., _, _] = STAGES;
+    let before_relay = if status("relay") == 0 {
+        last_of(&before)
+    } else {
+        None
+    };
+    let snapshot = || failed(&"snapshot");
+    killed
+        .or(before_relay)
+        .or_else(|| last_of(&STAGES))
+        .or_else(snapshot)
 }
 
 /// What a stage's end means.
@@ -336,6 +350,14 @@ mod tests {
             cause(&[("snapshot", 65), ("tar", 0)], false),
             Some(("snapshot", 65))
         );
+    }
+
+    #[test]
+    fn cause_is_before_the_relay_when_that_came_to_its_end() {
+        let stages = [("tar", 2), ("gpg", 0), ("relay", 0), ("aws", 1)];
+        assert_eq!(cause(&stages, false), Some(("tar", 2)));
+        let stages = [("tar", 141), ("gpg", 2), ("relay", 137), ("aws", 1)];
+        assert_eq!(cause(&stages, false), Some(("relay", 137)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use pebble_client::Client;
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::failure::{BackupError, Stage};
 use super::pipeline::{Made, Runner, of_end};
 use super::progress::{Counters, Progress};
-use super::receipt::{Contents, Receipt, RestoreInPlace};
+use super::receipt::Receipt;
 use super::report::{Measured, Report};
 use super::{CreateJob, markers, watch};
 use crate::backup::catalog::entry::names;
@@ -22,10 +22,7 @@ use crate::backup::command::{
     Archive, JobContext, PassphraseSource, build_backup_command, build_clean_command,
     build_prepare_command,
 };
-use crate::backup::limits::{
-    CLEAN_UP, CLOCK_SKEW_WARNING, MEMORY_WORTH_TELLING_BYTES, PREPARE, SNAPSHOT_ROOM_PERCENT,
-    aws_memory_bytes, part_size_bytes, reserve_bytes,
-};
+use crate::backup::limits::{CLEAN_UP, PREPARE, SNAPSHOT_ROOM_PERCENT, reserve_bytes};
 use crate::backup::owner::Owner;
 use crate::backup::passphrase::Passphrase;
 use crate::backup::paths::{BackupPaths, get_paths_to_backup};
@@ -37,12 +34,12 @@ use crate::backup::s3_parameters::S3Parameters;
 pub(super) struct Running<'a> {
     container: &'a Client,
     s3_parameters: &'a S3Parameters,
-    s3_client: S3Client,
-    backup_key: &'a BackupId,
+    pub(super) s3_client: S3Client,
+    pub(super) backup_key: &'a BackupId,
     passphrase: &'a Passphrase,
-    job: &'a CreateJob,
-    began: Instant,
-    started: Timestamp,
+    pub(super) job: &'a CreateJob,
+    pub(super) began: Instant,
+    pub(super) started: Timestamp,
 }
 
 /// What preparing found.
@@ -239,60 +236,43 @@ impl<'a> Running<'a> {
         let (state_counters, media_counters) = (Counters::default(), Counters::default());
         let (pin, pinned) = oneshot::channel();
         let state = command(Archive::State, measured.state.archive_bytes);
-        let state = runner.make_archive("state", state, &state_counters, Some(pin));
+        let state = self.settled(
+            Archive::State,
+            runner.make_archive("state", state, &state_counters, Some(pin)),
+        );
         let media = async {
             // Never, when the snapshot fails: then the other side of the join says why.
             if pinned.await.is_err() {
                 std::future::pending::<()>().await;
             }
             let media = command(Archive::Media, measured.media.archive_bytes);
-            runner
-                .make_archive("media", media, &media_counters, None)
-                .await
+            let making = runner.make_archive("media", media, &media_counters, None);
+            self.settled(Archive::Media, making).await
         };
         let total_bytes = measured.state.archive_bytes + measured.media.archive_bytes;
         let pipelines = [("state", &state_counters), ("media", &media_counters)];
         tokio::select! {
-            made = async { tokio::try_join!(state, media) } => made,
+            made = Box::pin(async { tokio::try_join!(state, media) }) => made,
             error = watch::watch(pipelines, total_bytes, self.deadline(), progress) => Err(error),
             error = markers::beat(&self.s3_client, self.backup_key, self.job) => Err(error),
         }
     }
 
-    fn manifest(&self, measured: &Measured, (state, media): &(Made, Made)) -> Manifest {
-        // Each archive has two members of ours.
-        let archive =
-            |archive: Archive, made: &Made, entries: u64, file_bytes: u64| ArchiveManifest {
-                object: archive.object(&self.job.tools).to_owned(),
-                size_bytes: made.sent.bytes,
-                sha256: made.sent.sha256.clone(),
-                entries: entries + 2,
-                file_bytes,
-            };
-        Manifest {
-            format: FORMAT,
-            id: self.backup_key.to_string(),
-            server_name: self.job.server_name.clone(),
-            engine: "sqlite".to_owned(),
-            synapse_version: self.job.tools.synapse_version.clone(),
-            schema_version: state.copied.schema_version,
-            compat_version: state.copied.compat_version,
-            started: self.started,
-            finished: Timestamp::now(),
-            changed_while_read: media.changed,
-            state: archive(
-                Archive::State,
-                state,
-                state.copied.entries,
-                state.copied.bytes,
-            ),
-            media: archive(
-                Archive::Media,
-                media,
-                measured.media.entries,
-                measured.media.bytes,
-            ),
+    /// An archive of which aws says that it failed is looked for at once, not after hours of the other one.
+    async fn settled(
+        &self,
+        archive: Archive,
+        making: impl Future<Output = Result<Made, BackupError>>,
+    ) -> Result<Made, BackupError> {
+        let mut made = making.await?;
+        if let Some(doubt) = made.doubt.take() {
+            let name = self.backup_key.object(archive.object(&self.job.tools));
+            if self.s3_client.size_bytes(&name).await? != Some(made.sent.bytes) {
+                return Err(doubt);
+            }
+            tracing::warn!("{doubt}; but it is stored whole");
         }
+        Ok(made)
     }
 
     /// Compares what arrived with what was sent.
@@ -317,62 +297,6 @@ impl<'a> Running<'a> {
             format!("{sent} bytes of {object} were sent, but the S3 server {has}"),
             "look at the S3 server's log, then run create-backup again",
         ))
-    }
-
-    fn receipt(
-        &self,
-        manifest: Manifest,
-        measured: &Measured,
-        (state, _): &(Made, Made),
-    ) -> Receipt {
-        let contents = Contents {
-            database_bytes: state.copied.database_bytes,
-            users: state.copied.users,
-            state_files: measured.state.files,
-            media_files: measured.media.files,
-            media_bytes: measured.media.bytes,
-        };
-        let needed = manifest.state.file_bytes
-            + manifest.media.file_bytes
-            + reserve_bytes(measured.volume_bytes);
-        Receipt {
-            backup_id: self.backup_key.clone(),
-            size_bytes: manifest.state.size_bytes + manifest.media.size_bytes,
-            duration: self.began.elapsed(),
-            contents,
-            restore_in_place: RestoreInPlace::new(needed, measured.free_bytes),
-            warnings: self.warnings(&manifest, measured),
-            manifest,
-        }
-    }
-
-    fn warnings(&self, manifest: &Manifest, measured: &Measured) -> Vec<String> {
-        let mut warnings = Vec::new();
-        let limit = SignedDuration::try_from(CLOCK_SKEW_WARNING).unwrap_or(SignedDuration::MAX);
-        if let Some(skew) = self
-            .s3_client
-            .clock_skew()
-            .filter(|skew| skew.abs() > limit)
-        {
-            warnings.push(format!(
-                "the S3 server's clock is {} s off this machine's",
-                skew.as_secs()
-            ));
-        }
-        let memory = aws_memory_bytes(part_size_bytes(measured.media.archive_bytes));
-        if memory > MEMORY_WORTH_TELLING_BYTES {
-            warnings.push(format!(
-                "a backup of this size needs {} of memory for aws",
-                table::size(memory)
-            ));
-        }
-        if manifest.changed_while_read > 0 {
-            warnings.push(format!(
-                "{} media files changed or went while they were read",
-                manifest.changed_while_read
-            ));
-        }
-        warnings
     }
 }
 

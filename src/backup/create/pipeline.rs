@@ -35,12 +35,15 @@ pub(super) struct Ended {
 }
 
 /// A complete archive.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Made {
     pub(super) sent: Sent,
     pub(super) copied: Copied,
     /// Files that changed or went while they were read.
     pub(super) changed: u64,
+    /// aws got everything and yet says that it failed: it may have asked twice for what was done at once, so the size
+    /// that is stored decides.
+    pub(super) doubt: Option<BackupError>,
 }
 
 impl Runner<'_> {
@@ -149,16 +152,25 @@ impl Runner<'_> {
         let Some(stages) = stages else {
             return Err(of_end(&ended));
         };
-        if let Some(cause) = failure::first_cause(&stages, archive == "media") {
-            return Err(failure::of_stage(archive, cause, ended.log_tail));
-        }
-        match sent {
-            Some(sent) if ended.status.success() => Ok(Made {
+        let cause = failure::first_cause(&stages, archive == "media");
+        let only_aws = cause.is_some_and(|(name, status)| name == "aws" && status < 128);
+        match (sent, cause) {
+            (Some(sent), Some(cause)) if only_aws => {
+                let doubt = Some(failure::of_stage(archive, cause, ended.log_tail));
+                Ok(Made {
+                    sent,
+                    changed,
+                    doubt,
+                    ..made
+                })
+            }
+            (_, Some(cause)) => Err(failure::of_stage(archive, cause, ended.log_tail)),
+            (Some(sent), None) if ended.status.success() => Ok(Made {
                 sent,
                 changed,
                 ..made
             }),
-            _ => Err(of_end(&ended)),
+            (_, None) => Err(of_end(&ended)),
         }
     }
 }
