@@ -229,59 +229,42 @@ async fn refusal(workload: &Workload, raw: RawS3Parameters) -> String {
     result.unwrap_err().with_next_step()
 }
 
+fn wrong_settings(workload: &Workload) -> Vec<(RawS3Parameters, &'static str)> {
+    let mut cases = Vec::new();
+    let mut wrong = |words, change: &dyn Fn(&mut RawS3Parameters)| {
+        let mut raw = workload.raw();
+        change(&mut raw);
+        cases.push((raw, words));
+    };
+    let server = &workload.server;
+    wrong("does not know the access key", &|raw| {
+        raw.access_key = Some("AKNOBODY".into());
+    });
+    wrong("refuses the secret key", &|raw| {
+        raw.secret_key = Some("wrong".into());
+    });
+    wrong("the bucket does not exist", &|raw| {
+        raw.bucket = Some("no-such-bucket".to_owned());
+    });
+    wrong("cannot be reached", &|raw| {
+        raw.endpoint = Some("http://127.0.0.1:1".to_owned());
+    });
+    wrong("signed by an unknown authority", &|raw| {
+        raw.endpoint = Some(server.https_endpoint().to_owned());
+    });
+    wrong("access denied", &|raw| {
+        raw.access_key = Some(server.reader_access_key().into());
+        raw.secret_key = Some(server.reader_secret_key().into());
+    });
+    cases
+}
+
 #[tokio::test]
 async fn wrong_s3_settings_are_told_apart() {
     let server = S3Server::start_with_https(Certificate::OwnAuthority);
     let workload = Workload::start_https(server, Kind::Ours).await;
     workload.fill(200_000);
-    let raw = workload.raw();
-    let https = Some(workload.server.https_endpoint().to_owned());
-    let cases = [
-        (
-            RawS3Parameters {
-                access_key: Some("AKNOBODY".into()),
-                ..raw.clone()
-            },
-            "does not know the access key",
-        ),
-        (
-            RawS3Parameters {
-                secret_key: Some("wrong".into()),
-                ..raw.clone()
-            },
-            "refuses the secret key",
-        ),
-        (
-            RawS3Parameters {
-                bucket: Some("no-such-bucket".to_owned()),
-                ..raw.clone()
-            },
-            "the bucket does not exist",
-        ),
-        (
-            RawS3Parameters {
-                endpoint: Some("http://127.0.0.1:1".to_owned()),
-                ..raw.clone()
-            },
-            "cannot be reached",
-        ),
-        (
-            RawS3Parameters {
-                endpoint: https.clone(),
-                ..raw.clone()
-            },
-            "signed by an unknown authority",
-        ),
-        (
-            RawS3Parameters {
-                access_key: Some(workload.server.reader_access_key().into()),
-                secret_key: Some(workload.server.reader_secret_key().into()),
-                ..raw.clone()
-            },
-            "access denied",
-        ),
-    ];
-    for (wrong, words) in cases {
+    for (wrong, words) in wrong_settings(&workload) {
         let message = refusal(&workload, wrong).await;
         assert!(
             message.contains(words) && message.contains("; "),
@@ -289,15 +272,13 @@ async fn wrong_s3_settings_are_told_apart() {
         );
     }
     let with_authority = RawS3Parameters {
-        endpoint: https,
+        endpoint: Some(workload.server.https_endpoint().to_owned()),
         tls_ca_chain: Some(workload.server.ca_pem()),
-        ..raw
+        ..workload.raw()
     };
     let parameters = S3Parameters::new(with_authority).unwrap();
-    workload
-        .create_with(&parameters, PASSPHRASE, &workload.job())
-        .await
-        .unwrap();
+    let creating = workload.create_with(&parameters, PASSPHRASE, &workload.job());
+    creating.await.unwrap();
     workload.assert_clean("refusals");
 }
 

@@ -1,5 +1,13 @@
 //! Backups made in a container with a real Pebble, by real tar, gpg, zstd and aws, against a real S3 server.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it looks at what was made with programs of the host"
+)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::allow_attributes,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "support/s3_server.rs"]
 mod s3_server;
@@ -14,7 +22,7 @@ use std::process::Command;
 
 use synapse_charm::backup::catalog::BackupState;
 use synapse_charm::backup::catalog::manifest::Manifest;
-use synapse_charm::backup::{RawS3Parameters, S3Parameters};
+use synapse_charm::backup::{RawS3Parameters, Receipt, S3Parameters};
 use workload::{Kind, Workload, run};
 
 const ODD_NAMES: [&[u8]; 6] = [
@@ -50,8 +58,7 @@ assert database.execute('SELECT count(*) FROM events').fetchone() == (int(sys.ar
         .arg(rows));
 }
 
-#[tokio::test]
-async fn backup_of_odd_names_and_passphrase_decrypts_with_plain_tools() {
+async fn odd_volume() -> Workload {
     let workload = Workload::start(Kind::Ours).await;
     workload.fill(3_000_000);
     for name in ODD_NAMES {
@@ -62,7 +69,12 @@ async fn backup_of_odd_names_and_passphrase_decrypts_with_plain_tools() {
     workload.write("media_store/remote_content/r", b"to be had again");
     workload.write("media_store/url_cache/u", b"to be had again");
     workload.write("templates/my page.html", b"extra");
+    workload
+}
 
+#[tokio::test]
+async fn backup_of_odd_names_and_passphrase_decrypts_with_plain_tools() {
+    let workload = odd_volume().await;
     let passphrase = " it's $HOME \"é\\n\\ ";
     let mut job = workload.job();
     job.extra_paths = vec!["/data/templates".to_owned()];
@@ -75,28 +87,35 @@ async fn backup_of_odd_names_and_passphrase_decrypts_with_plain_tools() {
 
     let catalog = workload.catalog(&parameters).await;
     assert_eq!(catalog.entries.len(), 1);
-    assert_eq!(catalog.entries[0].state, BackupState::Finished);
-    assert_eq!(catalog.entries[0].id, receipt.backup_id.as_str());
-    assert_eq!(catalog.entries[0].size_bytes, receipt.size_bytes);
+    let entry = &catalog.entries[0];
+    assert_eq!(entry.state, BackupState::Finished);
+    assert_eq!(entry.id, receipt.backup_id.as_str());
+    assert_eq!(entry.size_bytes, receipt.size_bytes);
     assert_eq!(receipt.restore_in_place.to_string(), "yes");
+    let contents = receipt.contents.to_string();
     assert!(
-        receipt
-            .contents
-            .to_string()
-            .starts_with("database with 3 users (3."),
-        "{}",
-        receipt.contents
+        contents.starts_with("database with 3 users (3."),
+        "{contents}"
     );
     assert!(
-        receipt
-            .contents
-            .to_string()
-            .contains(", 4 files of keys and settings, 9 files of media")
+        contents.contains(", 4 files of keys and settings, 9 files of media"),
+        "{contents}"
     );
     workload.assert_clean("a finished job");
 
-    let id = &receipt.backup_id;
+    let id = receipt.backup_id.as_str();
     let state = workload.manual_recovery(passphrase, &format!("{id}/state.tar.zst.gpg"));
+    assert_state(&workload, &state);
+    let media = workload.manual_recovery(passphrase, &format!("{id}/media.tar.gpg"));
+    assert_media(&workload, &media);
+    assert_own_members(&state, "state", id);
+    assert_own_members(&media, "media", id);
+    let canary = workload.manual_recovery_of_file(passphrase, &format!("{id}/canary.gpg"));
+    assert_eq!(canary, format!("canary of {id}\n").into_bytes());
+    assert_manifest(&workload, &receipt);
+}
+
+fn assert_state(workload: &Workload, state: &Path) {
     assert_database(&state.join("data/homeserver.db"), "30");
     for name in [
         "a.example.signing.key",
@@ -106,7 +125,9 @@ async fn backup_of_odd_names_and_passphrase_decrypts_with_plain_tools() {
     ] {
         same(&workload.data().join(name), &state.join("data").join(name));
     }
-    let media = workload.manual_recovery(passphrase, &format!("{id}/media.tar.gpg"));
+}
+
+fn assert_media(workload: &Workload, media: &Path) {
     for folder in [
         "media_store/local_content",
         "media_store/local_thumbnails",
@@ -121,37 +142,28 @@ async fn backup_of_odd_names_and_passphrase_decrypts_with_plain_tools() {
         .unwrap()
         .collect();
     assert_eq!(restored.len(), 2, "{restored:?}");
-    for (folder, archive) in [(&state, "state"), (&media, "media")] {
-        let text = fs::read(folder.join(".synapse-backup/manifest.json")).unwrap();
-        let inner: serde_json::Value = serde_json::from_slice(&text).unwrap();
-        assert_eq!(
-            (inner["format"].as_u64(), inner["id"].as_str()),
-            (Some(1), Some(id.as_str()))
-        );
-        assert_eq!(
-            (inner["archive"].as_str(), inner["server_name"].as_str()),
-            (Some(archive), Some("a.example"))
-        );
-        let end = fs::read_to_string(folder.join(".synapse-backup/end.json")).unwrap();
-        assert!(
-            end.contains(id.as_str()) && end.contains("\"end\": true"),
-            "{end}"
-        );
-    }
+}
 
-    let canary = workload.manual_recovery_of_file(passphrase, &format!("{id}/canary.gpg"));
-    assert_eq!(canary, format!("canary of {id}\n").into_bytes());
-    let marker = workload
-        .server
-        .objects("backups", &format!("{id}/manifest-"));
-    assert_eq!(marker.len(), 0, "a listing by folder");
+fn assert_own_members(folder: &Path, archive: &str, id: &str) {
+    let text = fs::read(folder.join(".synapse-backup/manifest.json")).unwrap();
+    let inner: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    assert_eq!(inner["format"], 1);
+    assert_eq!(inner["id"], id);
+    assert_eq!(inner["archive"], archive);
+    assert_eq!(inner["server_name"], "a.example");
+    let end = fs::read_to_string(folder.join(".synapse-backup/end.json")).unwrap();
+    assert!(end.contains(id) && end.contains("\"end\": true"), "{end}");
+}
+
+fn assert_manifest(workload: &Workload, receipt: &Receipt) {
+    let id = &receipt.backup_id;
     let objects = workload.server.objects("backups", &format!("{id}/"));
     let marker = objects
         .iter()
         .find(|object| object.key.contains("/manifest-"))
         .unwrap();
-    let manifest: Manifest =
-        serde_json::from_slice(&workload.server.object("backups", &marker.key).unwrap()).unwrap();
+    let content = workload.server.object("backups", &marker.key).unwrap();
+    let manifest: Manifest = serde_json::from_slice(&content).unwrap();
     assert_eq!(manifest, receipt.manifest);
     assert_eq!(manifest.schema_version, Some(92));
     assert!(manifest.synapse_version.is_some());

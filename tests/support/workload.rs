@@ -7,7 +7,6 @@
     unreachable_pub,
     clippy::allow_attributes,
     clippy::unwrap_used,
-    clippy::panic,
     clippy::disallowed_methods,
     reason = "no test uses all of it, it looks at processes, and a test fails by panicking"
 )]
@@ -132,7 +131,7 @@ impl Workload {
             folder,
             jobs: Jobs::default(),
         };
-        workload.own(&volume);
+        Self::own(&volume);
         workload
     }
 
@@ -155,8 +154,10 @@ impl Workload {
             .collect();
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(&file, content).unwrap();
-        missing.iter().for_each(|folder| self.own(folder));
-        self.own(&file);
+        for folder in &missing {
+            Self::own(folder);
+        }
+        Self::own(&file);
     }
 
     /// A volume as Synapse makes it: database in WAL mode with rows of `database_bytes` in all, keys, settings.
@@ -180,7 +181,7 @@ database.commit()
         let mut command = Command::new("python3");
         command.args(["-c", program]).arg(&database);
         run(command.arg(database_bytes.to_string()));
-        self.own(&database);
+        Self::own(&database);
         for name in [
             "a.example.signing.key",
             "a.example.macaroon.key",
@@ -191,7 +192,7 @@ database.commit()
         }
     }
 
-    fn own(&self, path: &Path) {
+    fn own(path: &Path) {
         if we_are_root() {
             std::os::unix::fs::lchown(path, Some(UID), Some(UID)).unwrap();
         }
@@ -452,12 +453,10 @@ pub fn processes(fits: impl Fn(&Process) -> bool) -> Vec<Process> {
 }
 
 #[track_caller]
-pub fn wait_until(mut holds: impl FnMut() -> bool, otherwise: impl FnOnce() -> String) {
+pub fn wait_until(mut holds: impl FnMut() -> bool, otherwise: impl Fn() -> String) {
     let deadline = Instant::now() + DEADLINE;
     while !holds() {
-        if Instant::now() > deadline {
-            panic!("{}", otherwise());
-        }
+        assert!(Instant::now() <= deadline, "{}", otherwise());
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -472,5 +471,6 @@ pub fn run(command: &mut Command) {
 pub fn sha256(content: &[u8]) -> String {
     use sha2::Digest as _;
     let digest = sha2::Sha256::digest(content);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits: Vec<_> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.concat()
 }

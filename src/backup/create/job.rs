@@ -236,10 +236,8 @@ impl<'a> Running<'a> {
         let (state_counters, media_counters) = (Counters::default(), Counters::default());
         let (pin, pinned) = oneshot::channel();
         let state = command(Archive::State, measured.state.archive_bytes);
-        let state = self.settled(
-            Archive::State,
-            runner.make_archive("state", state, &state_counters, Some(pin)),
-        );
+        let making = runner.make_archive("state", state, &state_counters, Some(pin));
+        let state = self.settled(Archive::State, Box::pin(making));
         let media = async {
             // Never, when the snapshot fails: then the other side of the join says why.
             if pinned.await.is_err() {
@@ -247,12 +245,12 @@ impl<'a> Running<'a> {
             }
             let media = command(Archive::Media, measured.media.archive_bytes);
             let making = runner.make_archive("media", media, &media_counters, None);
-            self.settled(Archive::Media, making).await
+            self.settled(Archive::Media, Box::pin(making)).await
         };
         let total_bytes = measured.state.archive_bytes + measured.media.archive_bytes;
         let pipelines = [("state", &state_counters), ("media", &media_counters)];
         tokio::select! {
-            made = Box::pin(async { tokio::try_join!(state, media) }) => made,
+            made = async { tokio::try_join!(state, media) } => made,
             error = watch::watch(pipelines, total_bytes, self.deadline(), progress) => Err(error),
             error = markers::beat(&self.s3_client, self.backup_key, self.job) => Err(error),
         }
