@@ -70,9 +70,9 @@ pub(super) fn parse(line: &str) -> Option<Report> {
     serde_json::from_str(line).ok()
 }
 
-/// tar's checkpoints: records of 64 KiB written so far.
+/// tar's checkpoints: records of 10 KiB written so far.
 pub(super) fn bytes_read(diagnostic: &str) -> Option<u64> {
-    const RECORD_BYTES: u64 = 64 * 1024;
+    const RECORD_BYTES: u64 = 10 * 1024;
     let records: u64 = diagnostic.strip_prefix("tar: @")?.parse().ok()?;
     records.checked_mul(RECORD_BYTES)
 }
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn checkpoints_and_changes_of_tar_are_told_from_its_errors() {
-        assert_eq!(bytes_read("tar: @256"), Some(16 << 20));
+        assert_eq!(bytes_read("tar: @1600"), Some(16_384_000));
         assert_eq!(bytes_read("tar: @18446744073709551615"), None);
         assert!(is_change("tar: data/x: File removed before we read it"));
         assert!(!is_change("tar: data/x: Cannot open: Permission denied"));

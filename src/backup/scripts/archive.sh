@@ -29,6 +29,9 @@ list_paths() {
     done
 }
 
+# tar keeps its default records of 10 KiB: with larger ones the tar that extracts leaves padding unread, and gpg before it
+# fails with a broken pipe.
+#
 # The manifest is the first member and the end marker the last: an archive that was cut is known by what it lacks.
 read_files() {
     local snapshot=()
@@ -36,8 +39,8 @@ read_files() {
         snapshot=("${DATABASE#/}")
     fi
     exec 3<&- 6>&- 9<&-
-    LC_ALL=C exec "${as_data[@]}" tar --create --file=- --format=gnu --numeric-owner --blocking-factor=128 \
-        --checkpoint=256 --checkpoint-action='echo=@%u' \
+    LC_ALL=C exec "${as_data[@]}" tar --create --file=- --format=gnu --numeric-owner \
+        --checkpoint=1600 --checkpoint-action='echo=@%u' \
         "--directory=$content" .synapse-backup/manifest.json "${snapshot[@]}" \
         --directory=/ --null --files-from=- \
         "--directory=$content" .synapse-backup/end.json < <(list_paths)

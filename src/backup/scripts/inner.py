@@ -32,7 +32,7 @@ class Contents:
         self.entries = 0
         self.files = 0
         self.bytes = 0
-        self.archive_bytes = 4 * 512 + 65536
+        self.archive_bytes = 4 * 512 + 10240
 
     def add(self, path, status):
         self.entries += 1
