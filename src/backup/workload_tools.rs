@@ -1,4 +1,4 @@
-//! Which of the programs that a job needs the workload's image has, found by running them.
+//! Which of the programs that a job needs the workload's image has.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,8 +16,6 @@ const DEADLINE: Duration = Duration::from_mins(1);
 pub struct WorkloadTools {
     /// `/aws/dist/aws`, or the path of `aws`.
     pub aws: Option<String>,
-    /// What `aws --version` says.
-    pub aws_version: Option<String>,
     /// The path of the python3 that runs Synapse.
     pub python: Option<String>,
     /// The path of `zstd`; without it the state archive is not compressed.
@@ -58,7 +56,7 @@ impl std::error::Error for ProbeError {
     }
 }
 
-/// Runs each program once (an aws takes about half a second).
+/// Runs each program once, but for aws, whose start takes about half a second: it is only looked at.
 ///
 /// # Errors
 /// When the workload does not answer or has no bash. A missing program is no error here: see
@@ -98,7 +96,7 @@ fn parse(said: &str) -> WorkloadTools {
         });
         match name {
             "uid" => tools.root = value == "0",
-            "aws" => (tools.aws, tools.aws_version) = (Some(value.to_owned()), text),
+            "aws" => tools.aws = Some(value.to_owned()),
             "python" => tools.python = Some(value.to_owned()),
             "zstd" => tools.zstd = Some(value.to_owned()),
             "synapse" => tools.synapse_version = text,
@@ -125,7 +123,7 @@ mod tests {
     #[test]
     fn missing_programs_are_named_and_setpriv_matters_to_root_only() {
         let tools = parse(
-            "uid\t0\t\naws\t/aws/dist/aws\taws-cli/2\ngpg\t/usr/bin/gpg\tgpg\nsynapse\t\t1.163.2\n",
+            "uid\t0\t\naws\t/aws/dist/aws\t\ngpg\t/usr/bin/gpg\tgpg\nsynapse\t\t1.163.2\n",
         );
         assert_eq!(tools.aws.as_deref(), Some("/aws/dist/aws"));
         assert_eq!(tools.synapse_version.as_deref(), Some("1.163.2"));

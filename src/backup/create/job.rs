@@ -106,11 +106,12 @@ impl<'a> Running<'a> {
             &self.job.media_store_path,
             &self.job.extra_paths,
         );
-        let (paths, ()) = tokio::try_join!(
-            async { found.await.map_err(BackupError::from) },
-            self.write_marks()
-        )?;
-        let prepared = self.prepare(&paths).await?;
+        let prepare = async {
+            let paths = found.await.map_err(BackupError::from)?;
+            let prepared = self.prepare(&paths).await?;
+            Ok((paths, prepared))
+        };
+        let ((paths, prepared), ()) = tokio::try_join!(prepare, self.write_marks())?;
         check_room(&prepared.measured)?;
         let canary = self.backup_key.object(names::CANARY);
         let upload_canary = self.s3_client.put(&canary, prepared.canary.clone());
