@@ -24,6 +24,7 @@ from bench_backup import (
     CpuWatch,
     Rivals,
     Store,
+    backup_bytes,
     remove_backups,
     roots_of,
 )
@@ -89,9 +90,11 @@ def measure_backup(model, s3, store, runs):
     def ours():
         os.sync()
         took = create_backup(model)
+        uploaded.append(backup_bytes(s3))
         remove_backups(s3)
         return took
 
+    uploaded = []
     shapes = {
         "create-backup": ours,
         "tar | gpg --symmetric | aws, one request": lambda: rivals.run(PLAIN_TOOLS, ONE_REQUEST),
@@ -106,6 +109,7 @@ def measure_backup(model, s3, store, runs):
         say("    " + ", ".join(f"{values[-1]:.1f}" for values in times.values()) + f" s, {load()}")
     for name, values in times.items():
         row(name, spread(values, lambda seconds: f"{seconds:.1f}") + " s")
+    row("what create-backup uploads", f"{uploaded[0] / MEGABYTE:.0f} MB")
     mine, plain, bare = times.values()
     row("times as fast as tar | gpg | aws",
         spread([b / a for a, b in zip(mine, plain)], lambda ratio: f"{ratio:.2f}"), "at least 2.0, aim 2.4")  # fmt: skip

@@ -1,10 +1,11 @@
 """Fixtures for backups, the two plain ways to make one that create-backup is held against, and who used the CPU."""
 
+import base64
 import contextlib
 import json
 import os
 import pathlib
-import secrets
+import random
 import shlex
 import sqlite3
 import subprocess
@@ -58,7 +59,7 @@ class Store:
         """Adds media of random bytes, a megabyte a file, until there are so many."""
         missing = until_bytes - self.media_bytes()
         while missing > 0:
-            name = secrets.token_hex(12)
+            name = os.urandom(12).hex()
             folder = self.media / name[:2] / name[2:4]
             folder.mkdir(parents=True, exist_ok=True)
             (folder / name[4:]).write_bytes(os.urandom(min(missing, MEGABYTE)))
@@ -68,36 +69,75 @@ class Store:
                 os.chown(path, WORKLOAD_USER, WORKLOAD_USER)
 
     def grow_database(self, until_bytes):
-        """Adds a table of rows like Synapse's event_json (ids, hashes and a signature are random, the rest repeats)."""
+        """Adds tables like Synapse's largest ones: events as JSON, and the state of rooms."""
         path = self.volume / "homeserver.db"
         with contextlib.closing(sqlite3.connect(path, timeout=60)) as database:
-            database.execute("CREATE TABLE IF NOT EXISTS filler (event_id TEXT PRIMARY KEY, json TEXT NOT NULL)")
+            database.execute("CREATE TABLE IF NOT EXISTS filler_event_json (event_id TEXT PRIMARY KEY, room_id TEXT, json TEXT)")
+            database.execute(
+                "CREATE TABLE IF NOT EXISTS filler_state (state_group BIGINT, room_id TEXT, type TEXT, state_key TEXT, event_id TEXT)"
+            )
+            rooms = [Room() for _ in range(50)]
             while path.stat().st_size < until_bytes:
-                missing = until_bytes - path.stat().st_size
-                rows = [event(number) for number in range(min(20_000, missing // 1000 + 1))]
+                # About 1.3 kB an event, and about as much of state.
+                events = min(10_000, (until_bytes - path.stat().st_size) // 3000 + 1)
                 with database:
-                    database.executemany("INSERT INTO filler VALUES (?, ?)", rows)
+                    for _ in range(events):
+                        room = rooms[random.randrange(len(rooms))]
+                        database.execute("INSERT INTO filler_event_json VALUES (?, ?, ?)", room.event())
+                        if random.randrange(10) == 0:
+                            database.executemany("INSERT INTO filler_state VALUES (?, ?, ?, ?, ?)", room.state())
                 database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def event(number):
-    """A row: an event's id and its JSON."""
-    event_id = "$" + secrets.token_urlsafe(32)
-    body = " ".join(WORDS[byte % len(WORDS)] for byte in secrets.token_bytes(12))
-    content = {
-        "auth_events": ["$" + secrets.token_urlsafe(32) for _ in range(3)],
-        "prev_events": ["$" + secrets.token_urlsafe(32)],
-        "type": "m.room.message",
-        "room_id": "!" + "abcdefghijklmnopqr:bench.example.org",
-        "sender": f"@user{number % 500}:bench.example.org",
-        "content": {"msgtype": "m.text", "body": body},
-        "depth": number,
-        "origin_server_ts": 1_700_000_000_000 + number * 977,
-        "hashes": {"sha256": secrets.token_urlsafe(32)},
-        "signatures": {"bench.example.org": {"ed25519:a_abcd": secrets.token_urlsafe(64)}},
-        "unsigned": {"age_ts": 1_700_000_000_000 + number * 977},
-    }
-    return event_id, json.dumps(content)
+def noise(count):
+    """Text of so many random bytes."""
+    return base64.urlsafe_b64encode(random.randbytes(count)).decode().rstrip("=")
+
+
+def new_event_id():
+    return "$" + noise(32)
+
+
+class Room:
+    """Makes rows as a room does: ids, hashes and signatures are random, references are to what the room already has."""
+
+    groups = 0
+
+    def __init__(self):
+        self.room_id = f"!{noise(14)}:bench.example.org"
+        self.members = [f"@user{random.randrange(10**6)}:bench.example.org" for _ in range(60)]
+        self.rules = [new_event_id() for _ in range(3)]
+        self.joins = {member: new_event_id() for member in self.members}
+        self.newest = new_event_id()
+        self.depth = 0
+
+    def event(self):
+        self.depth += 1
+        event_id, sender = new_event_id(), random.choice(self.members)
+        at = 1_700_000_000_000 + self.depth * 977_000
+        body = " ".join(random.choices(WORDS, k=12))
+        event = {
+            "auth_events": [*self.rules, self.joins[sender]],
+            "prev_events": [self.newest],
+            "type": "m.room.message",
+            "room_id": self.room_id,
+            "sender": sender,
+            "content": {"msgtype": "m.text", "body": body},
+            "depth": self.depth,
+            "origin": "bench.example.org",
+            "origin_server_ts": at,
+            "hashes": {"sha256": noise(32)},
+            "signatures": {"bench.example.org": {"ed25519:a_abcd": noise(64)}},
+            "unsigned": {"age_ts": at},
+        }
+        self.newest = event_id
+        return event_id, self.room_id, json.dumps(event)
+
+    def state(self):
+        Room.groups += 1
+        self.joins[random.choice(self.members)] = new_event_id()
+        rows = [(Room.groups, self.room_id, "m.room.member", member, join) for member, join in self.joins.items()]
+        return [(Room.groups, self.room_id, "m.room.create", "", self.rules[0]), *rows]
 
 
 WORDS = """the and you that was for are with his they this have from one had word but not what all were when your can said there
@@ -149,6 +189,13 @@ class Rivals:
 
 def remove_backups(s3):
     Rivals.need(s3.aws("s3", "rm", "--recursive", "--only-show-errors", f"s3://{BUCKET}/{BUCKET_PATH}/"))
+
+
+def backup_bytes(s3):
+    """How much all backups there take up."""
+    listed = s3.aws("s3", "ls", "--recursive", "--summarize", f"s3://{BUCKET}/{BUCKET_PATH}/")
+    Rivals.need(listed)
+    return int(listed.stdout.rpartition("Total Size:")[2])
 
 
 class CpuWatch:
