@@ -122,9 +122,8 @@ mod tests {
 
     #[test]
     fn missing_programs_are_named_and_setpriv_matters_to_root_only() {
-        let tools = parse(
-            "uid\t0\t\naws\t/aws/dist/aws\t\ngpg\t/usr/bin/gpg\tgpg\nsynapse\t\t1.163.2\n",
-        );
+        let tools =
+            parse("uid\t0\t\naws\t/aws/dist/aws\t\ngpg\t/usr/bin/gpg\tgpg\nsynapse\t\t1.163.2\n");
         assert_eq!(tools.aws.as_deref(), Some("/aws/dist/aws"));
         assert_eq!(tools.synapse_version.as_deref(), Some("1.163.2"));
         assert!(tools.root && tools.zstd.is_none());
