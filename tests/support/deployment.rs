@@ -273,7 +273,7 @@ impl Deployment {
         let decrypted = self.decrypt(passphrase, key);
         let archive = target.with_extension("tar");
         fs::write(&archive, decrypted).unwrap();
-        let script = format!("set -euo pipefail; {decompress} <\"$1\" | tar -x -b 128 -C \"$2\"");
+        let script = format!("set -euo pipefail; {decompress} <\"$1\" | tar -x -C \"$2\"");
         command("bash", |bash| {
             bash.args(["-c", &script, "extract"])
                 .arg(&archive)
