@@ -44,7 +44,7 @@ impl Catalog {
     pub fn page(&self, limit: usize, before: Option<&str>) -> (&[Entry], bool) {
         let start = before.map_or(0, |before| {
             self.entries
-                .partition_point(|entry| entry.id.as_str() >= before)
+                .partition_point(|entry| by_time(&entry.id) >= by_time(before))
         });
         let rest = &self.entries[start..];
         let shown = rest.len().min(limit);
@@ -84,6 +84,12 @@ pub async fn has_finished_backup_of(
     })
 }
 
+/// What ids are sorted by: the digits of their time, to the second in ours and finer in the Python charm's, then the whole.
+fn by_time(id: &str) -> (String, &str) {
+    let digits = id.chars().filter(char::is_ascii_digit).take(14);
+    (digits.collect(), id)
+}
+
 /// Takes a listing object by object, so that memory grows with backups, not with objects.
 #[derive(Debug, Default)]
 struct Reader {
@@ -118,8 +124,7 @@ impl Reader {
                 .into_iter()
                 .map(|(id, objects)| objects.entry(id, now, fresh)),
         );
-        // Ids begin with their time in both formats.
-        entries.sort_by(|one, other| other.id.cmp(&one.id));
+        entries.sort_by(|one, other| by_time(&other.id).cmp(&by_time(&one.id)));
         Catalog {
             entries,
             foreign_objects: self.foreign_objects,

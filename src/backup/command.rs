@@ -21,14 +21,19 @@ use super::workload_tools::WorkloadTools;
 pub const AWS_COMMAND: &str = "/aws/dist/aws";
 
 const ARCHIVE_SCRIPT: &str = concat!(
+    include_str!("scripts/ground.sh"),
     include_str!("scripts/harness.sh"),
     include_str!("scripts/archive.sh")
 );
 const PREPARE_SCRIPT: &str = concat!(
+    include_str!("scripts/ground.sh"),
     include_str!("scripts/harness.sh"),
     include_str!("scripts/prepare.sh")
 );
-const CLEAN_SCRIPT: &str = include_str!("scripts/clean.sh");
+const CLEAN_SCRIPT: &str = concat!(
+    include_str!("scripts/ground.sh"),
+    include_str!("scripts/clean.sh")
+);
 const SNAPSHOT_PROGRAM: &str = concat!(
     include_str!("scripts/inner.py"),
     include_str!("scripts/snapshot.py")
@@ -174,12 +179,16 @@ pub fn build_backup_command(
         .with("DATABASE", database)
         .with("ZSTD", zstd)
         .with("PYTHON", tools.python.as_deref().unwrap_or("python3"))
-        .with("AWS_COMMAND", tools.aws.as_deref().unwrap_or("aws"))
+        .with("AWS", tools.aws.as_deref().unwrap_or("aws"))
         .with(
-            "AWS_CONFIG",
+            "S3_CONFIG",
             aws_config(s3_parameters, part_size_bytes(expected_size)),
         )
         .with("S3_URL", format!("s3://{}/{object}", s3_parameters.bucket))
+        .with(
+            "S3_ENDPOINT",
+            s3_parameters.endpoint.as_deref().unwrap_or_default(),
+        )
         .with("EXPECTED_SIZE", expected_size.to_string())
         .with("RESERVE_BYTES", job.reserve_bytes.to_string())
         .with("INNER_MANIFEST", job.inner_manifest.as_str())

@@ -2,7 +2,9 @@
 
 mod failure;
 mod job;
+mod log_tail;
 mod markers;
+mod patience;
 mod pipeline;
 mod progress;
 mod receipt;
@@ -64,8 +66,8 @@ pub async fn create_backup(
     progress: &mut dyn Progress,
 ) -> Result<Receipt, BackupError> {
     let running = job::Running::new(container, s3_parameters, backup_key, passphrase, job)?;
-    running.preflight().await?;
-    let result = Box::pin(running.make(progress)).await;
+    let claim = running.preflight().await?;
+    let result = Box::pin(running.make(claim, progress)).await;
     running.clean_up(result.as_ref().err()).await;
     result
 }

@@ -26,11 +26,23 @@ pub const S3_CONNECT: Duration = Duration::from_secs(3);
 /// Time for the S3 server's first byte of an answer; a probe is ended earlier.
 pub const S3_READ: Duration = Duration::from_secs(15);
 
+/// The same for what is asked after hours of upload.
+pub const S3_PATIENT_READ: Duration = Duration::from_secs(30);
+
+/// How long a finished upload is not given up because the S3 server does not answer.
+pub const S3_PATIENCE: Duration = Duration::from_mins(10);
+
 /// Attempts of one S3 request, the first included.
 pub const S3_ATTEMPTS: u32 = 2;
 
 /// How often the heartbeat object is written.
 pub const HEARTBEAT: Duration = Duration::from_mins(1);
+
+/// So many heartbeats in a row may fail before the job ends ...
+pub const MISSED_HEARTBEATS: u32 = 10;
+
+/// ... and so many when S3 refuses them for a reason that does not pass.
+pub const REFUSED_HEARTBEATS: u32 = 2;
 
 /// A heartbeat younger than this, by the S3 server's clock, means in progress.
 pub const HEARTBEAT_IS_FRESH: Duration = Duration::from_mins(5);
@@ -40,9 +52,6 @@ pub const CLOCK_SKEW_WARNING: Duration = Duration::from_mins(5);
 
 /// What clean-up after a job may take: a pod has 30 s of grace.
 pub const CLEAN_UP: Duration = Duration::from_secs(20);
-
-/// The steps before the pipelines (probe, measuring, canary).
-pub const PREPARE: Duration = Duration::from_mins(10);
 
 /// Folders of dead jobs are swept when they are older than this.
 pub const SWEEP_AFTER: Duration = Duration::from_hours(1);
@@ -97,6 +106,9 @@ pub const MAX_LOG_TAIL_BYTES: usize = 8 * 1024;
 
 /// S3's limit of a key is 1,024 bytes; the rest is for our own names.
 pub const MAX_PATH_BYTES: usize = 800;
+
+/// The certificates reach the workload in one variable, and Linux limits one to 128 KiB.
+pub const MAX_CA_CHAIN_BYTES: usize = 100 * 1024;
 
 /// The user and group that own Synapse's data.
 pub const DATA_UID: u32 = 991;

@@ -1,6 +1,7 @@
 //! Whose path it is: two servers that write to one path would prune each other's backups.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::catalog::manifest::FORMAT;
 use super::s3_client::S3Client;
@@ -26,8 +27,21 @@ pub struct Owner {
 pub enum Foreign {
     /// Another deployment writes there.
     Other(Box<Owner>),
+    /// A newer charm wrote it.
+    Format(u64),
     /// The object cannot be understood.
     Unreadable,
+}
+
+/// Why this deployment may write to a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// It did so before.
+    Ours,
+    /// Nobody has written there yet.
+    Nobodys,
+    /// The admin says that whoever wrote there is gone.
+    TakenOver,
 }
 
 impl Owner {
@@ -48,34 +62,44 @@ impl Owner {
     pub async fn read(s3_client: &S3Client) -> Result<Option<Result<Self, Foreign>>, S3Error> {
         let content = s3_client.get_small(NAME).await?;
         Ok(content.map(|content| {
-            let owner: Self = serde_json::from_slice(&content).map_err(|_| Foreign::Unreadable)?;
-            if owner.format == FORMAT {
-                Ok(owner)
-            } else {
-                Err(Foreign::Unreadable)
+            let owner: Value = serde_json::from_slice(&content).map_err(|_| Foreign::Unreadable)?;
+            match owner.get("format").and_then(Value::as_u64) {
+                Some(format) if format != u64::from(FORMAT) => Err(Foreign::Format(format)),
+                _ => serde_json::from_value(owner).map_err(|_| Foreign::Unreadable),
             }
         }))
     }
 
-    /// Whether this deployment may write to the path.
+    /// Whose the path is, as this deployment sees it.
     ///
     /// # Errors
     /// The outer one when S3 fails; the inner one says whose the path is.
-    pub async fn may_write(&self, s3_client: &S3Client) -> Result<Result<(), Foreign>, S3Error> {
+    pub async fn look(&self, s3_client: &S3Client) -> Result<Result<Claim, Foreign>, S3Error> {
         Ok(match Self::read(s3_client).await? {
-            None => Ok(()),
-            Some(Ok(owner)) if owner == *self => Ok(()),
+            None => Ok(Claim::Nobodys),
+            Some(Ok(owner)) if owner == *self => Ok(Claim::Ours),
             Some(Ok(owner)) => Err(Foreign::Other(Box::new(owner))),
             Some(Err(foreign)) => Err(foreign),
         })
     }
 
-    /// Claims the path.
+    /// Claims the path, whosever it is.
     ///
     /// # Errors
     /// When the object cannot be written.
     pub async fn write(&self, s3_client: &S3Client) -> Result<(), S3Error> {
-        let content = serde_json::to_vec_pretty(self).unwrap_or_default();
-        s3_client.put(NAME, content).await
+        s3_client.put(NAME, self.content()).await
+    }
+
+    /// Claims a path that was nobody's. Returns whether it was still so, as far as the server can tell.
+    ///
+    /// # Errors
+    /// When the object cannot be written.
+    pub async fn write_first(&self, s3_client: &S3Client) -> Result<bool, S3Error> {
+        s3_client.put_new(NAME, self.content()).await
+    }
+
+    fn content(&self) -> Vec<u8> {
+        serde_json::to_vec_pretty(self).unwrap_or_default()
     }
 }

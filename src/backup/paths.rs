@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::synapse::listing::list_folder;
-use pebble_client::{Client, FileInfo};
+use pebble_client::{Client, FileInfo, FileType};
 
 /// Where Synapse's data is.
 pub const DATA_FOLDER: &str = "/data";
@@ -25,6 +25,8 @@ pub struct BackupPaths {
 pub enum PathsError {
     /// The workload did not answer.
     Workload(pebble_client::Error),
+    /// Something that must be in the backup is no plain file or folder but leads elsewhere.
+    Link(String),
     /// A path of `backup_extra_paths` cannot go into a backup; and why.
     ExtraPath(String, &'static str),
 }
@@ -33,6 +35,10 @@ impl fmt::Display for PathsError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Workload(_) => formatter.write_str("cannot list what to back up"),
+            Self::Link(path) => write!(
+                formatter,
+                "cannot back up {path:?}: it is a link or a special file"
+            ),
             Self::ExtraPath(path, why) => write!(
                 formatter,
                 "cannot back up {path:?} of backup_extra_paths: {why}"
@@ -45,7 +51,7 @@ impl std::error::Error for PathsError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Workload(error) => Some(error),
-            Self::ExtraPath(..) => None,
+            Self::Link(_) | Self::ExtraPath(..) => None,
         }
     }
 }
@@ -63,16 +69,24 @@ pub async fn get_paths_to_backup(
 ) -> Result<BackupPaths, PathsError> {
     let top = list(container, DATA_FOLDER).await?;
     let media = list(container, media_store_path).await?;
+    let state = |file: &&FileInfo| !file.is_directory() && is_state(&file.name);
+    let local_media = |file: &&FileInfo| file.name.starts_with("local_");
+    for file in top.iter().filter(state) {
+        check_type(file)?;
+    }
+    for file in media.iter().filter(local_media) {
+        check_type(file)?;
+    }
     let mut paths = BackupPaths {
         database: database.to_owned(),
         state: top
             .iter()
-            .filter(|file| !file.is_directory() && is_state(&file.name))
+            .filter(state)
             .map(|file| file.path.clone())
             .collect(),
         media: media
             .iter()
-            .filter(|file| file.name.starts_with("local_"))
+            .filter(local_media)
             .map(|file| file.path.clone())
             .collect(),
     };
@@ -82,7 +96,10 @@ pub async fn get_paths_to_backup(
         check_extra(path, database, media_store_path)
             .map_err(|why| PathsError::ExtraPath(path.clone(), why))?;
         match container.file_info(path).await {
-            Ok(_) => paths.media.push(path.clone()),
+            Ok(file) => {
+                check_type(&file)?;
+                paths.media.push(path.clone());
+            }
             Err(error) if error.is_not_found() => {
                 return Err(PathsError::ExtraPath(
                     path.clone(),
@@ -93,6 +110,14 @@ pub async fn get_paths_to_backup(
         }
     }
     Ok(paths)
+}
+
+/// tar stores a link as a link: what it leads to would be missing from the backup without a word.
+fn check_type(file: &FileInfo) -> Result<(), PathsError> {
+    match file.file_type {
+        FileType::File | FileType::Directory => Ok(()),
+        _ => Err(PathsError::Link(file.path.clone())),
+    }
 }
 
 async fn list(container: &Client, folder: &str) -> Result<Vec<FileInfo>, PathsError> {

@@ -62,6 +62,17 @@ impl S3Client {
         })
     }
 
+    /// The same with more time for each answer, for requests that must not fail lightly.
+    #[must_use]
+    pub fn patient(&self) -> Self {
+        let config = self.client.config().to_builder();
+        let client = Client::from_conf(config.timeout_config(transport::patient()).build());
+        Self {
+            client,
+            ..self.clone()
+        }
+    }
+
     /// True if the bucket exists and is accessible; [`S3Client::check_bucket`] says why not.
     pub async fn can_use_bucket(&self) -> bool {
         self.check_bucket().await.is_ok()
@@ -136,7 +147,7 @@ impl S3Client {
                 .list_objects_v2()
                 .bucket(&self.bucket)
                 .prefix(self.key(prefix))
-                .set_continuation_token(token)
+                .set_continuation_token(token.clone())
                 .send()
                 .await
                 .map_err(|error| classify::classify(error, format!("list {}", self.place)))?;
@@ -144,11 +155,12 @@ impl S3Client {
             objects
                 .filter_map(|object| object_info(object, &base))
                 .for_each(&mut take);
-            token = page.next_continuation_token().map(str::to_owned);
             if page.is_truncated() != Some(true) {
                 return Ok(());
             }
-            if token.is_none() {
+            let before = token;
+            token = page.next_continuation_token().map(str::to_owned);
+            if token.is_none() || token == before {
                 return Err(S3Error::new(
                     S3ErrorKind::Server,
                     format!("list {}", self.place),
@@ -233,6 +245,33 @@ impl S3Client {
         Ok(())
     }
 
+    /// Writes a small object under the path unless there is one of that name, as far as the server can tell. Returns
+    /// whether it was written.
+    ///
+    /// # Errors
+    /// When it cannot be written for another reason.
+    pub async fn put_new(&self, name: &str, content: Vec<u8>) -> Result<bool, S3Error> {
+        let key = self.key(name);
+        let request = self.client.put_object().bucket(&self.bucket).key(&key);
+        let sent = request
+            .if_none_match("*")
+            .body(ByteStream::from(content.clone()))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) if classify::is_there_already(&error) => Ok(false),
+            // Not every server knows the condition.
+            Err(error) if classify::is_not_implemented(&error) => {
+                self.put(name, content).await.map(|()| true)
+            }
+            Err(error) => Err(classify::classify(
+                error,
+                format!("write {key} to {}", self.place),
+            )),
+        }
+    }
+
     /// Removes an object under the path; one that is not there is no error.
     ///
     /// # Errors
@@ -250,39 +289,70 @@ impl S3Client {
         Ok(())
     }
 
-    /// Aborts incomplete uploads under a name: what a killed aws leaves is billed and never listed. Returns how many.
+    /// Aborts incomplete uploads under a name that are `ours`, by names relative to the path: what a killed aws leaves is
+    /// billed and never listed. Returns how many.
     ///
     /// # Errors
-    /// When they cannot be listed or aborted.
-    pub async fn abort_uploads(&self, prefix: &str) -> Result<usize, S3Error> {
+    /// When they cannot be listed, or the first that could not be aborted; the others are.
+    pub async fn abort_uploads(
+        &self,
+        prefix: &str,
+        ours: impl Fn(&str) -> bool,
+    ) -> Result<usize, S3Error> {
         let doing = || format!("abort incomplete uploads in {}", self.place);
-        let request = self
-            .client
-            .list_multipart_uploads()
-            .bucket(&self.bucket)
-            .prefix(self.key(prefix));
-        let listed = request
-            .send()
-            .await
-            .map_err(|error| classify::classify(error, doing()))?;
-        let mut aborted = 0;
-        for upload in listed.uploads() {
-            let (Some(key), Some(id)) = (upload.key(), upload.upload_id()) else {
-                continue;
-            };
+        let base = self.key("");
+        let (mut aborted, mut failed) = (0, None);
+        let mut markers = (None, None);
+        loop {
+            let (key_marker, id_marker) = markers.clone();
             let request = self
                 .client
-                .abort_multipart_upload()
+                .list_multipart_uploads()
                 .bucket(&self.bucket)
-                .key(key)
-                .upload_id(id);
-            request
+                .prefix(self.key(prefix))
+                .set_key_marker(key_marker)
+                .set_upload_id_marker(id_marker);
+            let page = request
                 .send()
                 .await
                 .map_err(|error| classify::classify(error, doing()))?;
-            aborted += 1;
+            for upload in page.uploads() {
+                let (Some(key), Some(id)) = (upload.key(), upload.upload_id()) else {
+                    continue;
+                };
+                if !key.strip_prefix(&base).is_some_and(&ours) {
+                    continue;
+                }
+                match self.abort_upload(key, id).await {
+                    Ok(()) => aborted += 1,
+                    Err(error) => failed = failed.or(Some(error)),
+                }
+            }
+            let next = (
+                page.next_key_marker().map(str::to_owned),
+                page.next_upload_id_marker().map(str::to_owned),
+            );
+            // A server that repeats itself is not asked for ever.
+            if page.is_truncated() != Some(true) || next == markers || next.0.is_none() {
+                return failed.map_or(Ok(aborted), Err);
+            }
+            markers = next;
         }
-        Ok(aborted)
+    }
+
+    async fn abort_upload(&self, key: &str, upload_id: &str) -> Result<(), S3Error> {
+        let request = self
+            .client
+            .abort_multipart_upload()
+            .bucket(&self.bucket)
+            .key(key)
+            .upload_id(upload_id);
+        let sent = request.send().await;
+        sent.map_err(|error| {
+            let doing = format!("abort an incomplete upload of {key} in {}", self.place);
+            classify::classify(error, doing)
+        })?;
+        Ok(())
     }
 }
 

@@ -33,6 +33,13 @@ pub enum S3ErrorKind {
     Other,
 }
 
+impl S3ErrorKind {
+    /// Whether it may pass without anybody doing anything.
+    pub fn is_passing(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Server | Self::Other)
+    }
+}
+
 /// A failed request to S3. Its text is one sentence; [`S3Error::next_step`] says what to do about it.
 #[derive(Debug)]
 pub struct S3Error {

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::DATA_UID;
 
-const SCRIPT: &str = include_str!("scripts/probe.sh");
+const SCRIPT: &str = concat!(
+    include_str!("scripts/ground.sh"),
+    include_str!("scripts/probe.sh")
+);
 const DEADLINE: Duration = Duration::from_mins(1);
 
 /// What was found. It stays true for as long as the image does, so it can be kept.
@@ -104,7 +107,7 @@ fn parse(said: &str) -> WorkloadTools {
         }
         found.push(name);
     }
-    let needed = ["aws", "python", "tar", "gpg", "flock", "base64"];
+    let needed = ["aws", "python", "tar", "gpg", "flock", "base64", "nice"];
     let as_root = tools.root.then_some("setpriv");
     let missing = needed
         .into_iter()
@@ -129,7 +132,7 @@ mod tests {
         assert!(tools.root && tools.zstd.is_none());
         assert_eq!(
             tools.missing,
-            ["python3", "tar", "flock", "base64", "setpriv"]
+            ["python3", "tar", "flock", "base64", "nice", "setpriv"]
         );
         assert!(
             !parse("uid\t991\t\n")

@@ -173,3 +173,33 @@ fn ids_have_a_strict_grammar() {
         assert!(bad.parse::<BackupId>().is_err(), "{bad:?}");
     }
 }
+
+#[test]
+fn newest_is_first_whichever_charm_made_it() {
+    let mut reader = Reader::default();
+    for key in [
+        "backup-20261123-110000-00ff/failed.json",
+        "backup-20261123100000123456",
+        "backup-20261123120000123456",
+    ] {
+        reader.take(&ObjectInfo {
+            key: key.to_owned(),
+            size_bytes: 1,
+            modified: Timestamp::UNIX_EPOCH,
+        });
+    }
+    let catalog = reader.finish(Timestamp::UNIX_EPOCH);
+    let ids = |entries: &[Entry]| entries.iter().map(|entry| entry.id.clone()).collect();
+    let all: Vec<String> = ids(&catalog.entries);
+    assert_eq!(
+        all,
+        [
+            "backup-20261123120000123456",
+            "backup-20261123-110000-00ff",
+            "backup-20261123100000123456"
+        ]
+    );
+    let (rest, _) = catalog.page(10, Some("backup-20261123-110000-00ff"));
+    let rest: Vec<String> = ids(rest);
+    assert_eq!(rest, ["backup-20261123100000123456"]);
+}

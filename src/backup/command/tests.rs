@@ -65,7 +65,7 @@ fn expected_size_decides_the_parts_and_defaults_to_ten_to_the_ten() {
         "10000000000"
     );
     let huge = command("", Archive::Media, Some(1_000_000_000_000));
-    assert!(value(&huge, "AWS_CONFIG").contains("multipart_chunksize = 105906176\n"));
+    assert!(value(&huge, "S3_CONFIG").contains("multipart_chunksize = 105906176\n"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
-use crate::backup::limits::MAX_LOG_TAIL_BYTES;
+use super::log_tail::words_of;
 use crate::backup::owner::Foreign;
 use crate::backup::paths::PathsError;
 use crate::backup::s3_error::S3Error;
@@ -76,9 +76,14 @@ impl BackupError {
     }
 
     pub(super) fn workload(source: pebble_client::Error) -> Self {
+        let message = if source.is_not_connectable() {
+            format!("the workload container did not answer: {source}")
+        } else {
+            format!("the workload container did not do what it was asked: {source}")
+        };
         Self::new(
             Stage::Workload,
-            "the workload container did not answer",
+            printable(&message),
             "run create-backup again when it runs",
         )
         .with_source(source)
@@ -89,6 +94,9 @@ impl BackupError {
             Foreign::Other(owner) => format!(
                 "the path in {place} belongs to application {} (server {}) of model {}",
                 owner.application, owner.server_name, owner.model_uuid
+            ),
+            Foreign::Format(format) => format!(
+                "the owner.json in {place} has the unknown format {format}: a newer charm wrote it"
             ),
             Foreign::Unreadable => format!("the owner.json in {place} cannot be understood"),
         };
@@ -145,6 +153,11 @@ impl From<PathsError> for BackupError {
     fn from(error: PathsError) -> Self {
         match error {
             PathsError::Workload(error) => Self::workload(error),
+            error @ PathsError::Link(_) => Self::new(
+                Stage::Preflight,
+                printable(&error.to_string()),
+                "put the file or folder itself there: a link is stored as a link, and what it leads to would be missing",
+            ),
             error @ PathsError::ExtraPath(..) => Self::new(
                 Stage::Preflight,
                 error.to_string(),
@@ -196,7 +209,7 @@ pub(super) fn of_stage(
     (name, status): (&'static str, i32),
     log_tail: String,
 ) -> BackupError {
-    let last = last_words(&log_tail);
+    let last = words_of(name, status, &log_tail);
     let said = if last.is_empty() {
         String::new()
     } else {
@@ -254,53 +267,11 @@ fn next_step_of(name: &str, said: &str) -> &'static str {
     }
 }
 
-fn last_words(log_tail: &str) -> String {
-    let last = log_tail
-        .lines()
-        .rev()
-        .map(str::trim)
-        .find(|line| !line.is_empty() && !super::report::is_change(line));
-    printable(
-        last.unwrap_or_default()
-            .trim_start_matches("synapse-charm: "),
-    )
-}
-
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars()
         .map(|letter| if letter.is_control() { ' ' } else { letter })
         .take(400)
         .collect()
-}
-
-/// The last lines of what tools say, with a bound, secrets taken out.
-#[derive(Debug, Default)]
-pub(super) struct LogTail {
-    text: String,
-}
-
-impl LogTail {
-    pub(super) fn push(&mut self, line: &str) {
-        self.text.push_str(line);
-        self.text.push('\n');
-        if self.text.len() > 2 * MAX_LOG_TAIL_BYTES {
-            let mut cut = self.text.len() - MAX_LOG_TAIL_BYTES;
-            while !self.text.is_char_boundary(cut) {
-                cut += 1;
-            }
-            self.text.drain(..cut);
-        }
-    }
-
-    /// Tools are not known to repeat secrets; should one do so, it goes no further than this.
-    pub(super) fn redacted(&self, secrets: &[&str]) -> String {
-        secrets
-            .iter()
-            .filter(|secret| !secret.is_empty())
-            .fold(self.text.clone(), |text, secret| {
-                text.replace(secret, "[redacted]")
-            })
-    }
 }
 
 #[cfg(test)]
@@ -389,16 +360,5 @@ mod tests {
             error.next_step(),
             "allow this key to write objects under the path"
         );
-    }
-
-    #[test]
-    fn log_tail_is_bounded_and_has_no_secrets() {
-        let mut tail = LogTail::default();
-        for _ in 0..10_000 {
-            tail.push("é secret-key-1 geheim");
-        }
-        let text = tail.redacted(&["secret-key-1", "geheim", ""]);
-        assert!(text.len() < 4 * MAX_LOG_TAIL_BYTES);
-        assert!(!text.contains("secret-key-1") && !text.contains("geheim"));
     }
 }

@@ -1,6 +1,8 @@
 //! One run of create-backup, from preflight to clean-up.
 
-use std::time::{Duration, Instant};
+use std::pin::pin;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,8 +12,9 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::failure::{BackupError, Stage};
+use super::patience::patiently;
 use super::pipeline::{Made, Runner, of_end};
-use super::progress::{Counters, Progress};
+use super::progress::{Counters, JobCounters, Progress};
 use super::receipt::Receipt;
 use super::report::{Measured, Report};
 use super::{CreateJob, markers, watch};
@@ -22,11 +25,12 @@ use crate::backup::command::{
     Archive, JobContext, PassphraseSource, build_backup_command, build_clean_command,
     build_prepare_command,
 };
-use crate::backup::limits::{CLEAN_UP, PREPARE, SNAPSHOT_ROOM_PERCENT, reserve_bytes};
-use crate::backup::owner::Owner;
+use crate::backup::limits::{CLEAN_UP, SNAPSHOT_ROOM_PERCENT, reserve_bytes};
+use crate::backup::owner::{Claim, Owner};
 use crate::backup::passphrase::Passphrase;
 use crate::backup::paths::{BackupPaths, get_paths_to_backup};
 use crate::backup::s3_client::S3Client;
+use crate::backup::s3_error::S3Error;
 use crate::backup::s3_parameters::S3Parameters;
 
 /// A job and what it works with.
@@ -70,8 +74,8 @@ impl<'a> Running<'a> {
         })
     }
 
-    /// Looks whether a job can begin; writes nothing.
-    pub(super) async fn preflight(&self) -> Result<(), BackupError> {
+    /// Looks whether a job can begin; writes nothing. Returns why it may write to the path.
+    pub(super) async fn preflight(&self) -> Result<Claim, BackupError> {
         if !self.job.tools.missing.is_empty() {
             let message = format!(
                 "the workload's image cannot run {}",
@@ -84,22 +88,41 @@ impl<'a> Running<'a> {
             ));
         }
         self.s3_client.check_bucket().await?;
-        let owner = self.owner();
-        match owner.may_write(&self.s3_client).await? {
-            Ok(()) => {
-                // What a killed aws left is billed and never listed; some keys may not see it.
-                if let Err(error) = self.s3_client.abort_uploads(ID_PREFIX).await {
-                    tracing::debug!("{error}");
-                }
-                Ok(())
-            }
-            Err(_) if self.job.take_over => Ok(()),
+        match self.owner().look(&self.s3_client).await? {
+            Ok(claim) => Ok(claim),
+            Err(_) if self.job.take_over => Ok(Claim::TakenOver),
             Err(foreign) => Err(BackupError::foreign(&foreign, self.s3_client.place())),
         }
     }
 
     /// Makes the backup.
-    pub(super) async fn make(&self, progress: &mut dyn Progress) -> Result<Receipt, BackupError> {
+    pub(super) async fn make(
+        &self,
+        claim: Claim,
+        progress: &mut dyn Progress,
+    ) -> Result<Receipt, BackupError> {
+        let counters = JobCounters::default();
+        let mut beating = pin!(markers::beat(&self.s3_client, self.backup_key, self.job));
+        let (measured, made) = tokio::select! {
+            uploaded = self.upload(claim, &counters) => uploaded?,
+            error = watch::watch(&counters, self.deadline(), progress) => return Err(error),
+            error = &mut beating => return Err(error),
+        };
+        let manifest = self.manifest(&measured, &made);
+        // Everything is stored: no time limit and no missed heartbeat takes that away.
+        tokio::select! {
+            done = self.commit(&manifest) => done?,
+            () = async { beating.await; std::future::pending().await } => {}
+        }
+        Ok(self.receipt(manifest, &measured, &made))
+    }
+
+    /// Measures, makes both archives and looks at what arrived.
+    async fn upload(
+        &self,
+        claim: Claim,
+        counters: &JobCounters,
+    ) -> Result<(Measured, (Made, Made)), BackupError> {
         let found = get_paths_to_backup(
             self.container,
             &self.job.database_path,
@@ -108,40 +131,68 @@ impl<'a> Running<'a> {
         );
         let prepare = async {
             let paths = found.await.map_err(BackupError::from)?;
-            let prepared = self.prepare(&paths).await?;
+            let prepared = self.prepare(&paths, &counters.prepare).await?;
             Ok((paths, prepared))
         };
-        let ((paths, prepared), ()) = tokio::try_join!(prepare, self.write_marks())?;
+        let ((paths, prepared), ()) = tokio::try_join!(prepare, self.write_marks(claim))?;
         check_room(&prepared.measured)?;
+        if claim == Claim::Ours {
+            // What a killed aws of ours left is billed and never listed. Preparing had the lock, so none of ours runs.
+            self.abort_uploads(ID_PREFIX, is_archive_of_ours).await;
+        }
+        let measured = prepared.measured;
+        let total_bytes = measured.state.archive_bytes + measured.media.archive_bytes;
+        counters.total_bytes.store(total_bytes, Ordering::Relaxed);
         let canary = self.backup_key.object(names::CANARY);
-        let upload_canary = self.s3_client.put(&canary, prepared.canary.clone());
-        let archives = self.make_archives(&paths, &prepared.measured, progress);
-        let (made, ()) = tokio::try_join!(archives, async {
-            upload_canary.await.map_err(BackupError::from)
-        })?;
-        let manifest = self.manifest(&prepared.measured, &made);
-        self.verify(&manifest).await?;
-        markers::commit(&self.s3_client, self.backup_key, &manifest).await?;
-        Ok(self.receipt(manifest, &prepared.measured, &made))
+        let upload_canary = self.s3_client.put(&canary, prepared.canary);
+        let (made, ()) =
+            tokio::try_join!(self.make_archives(&paths, &measured, counters), async {
+                upload_canary.await.map_err(BackupError::from)
+            })?;
+        self.verify(&self.manifest(&measured, &made)).await?;
+        Ok((measured, made))
+    }
+
+    /// Makes a backup of what was uploaded, unless somebody claimed the path meanwhile.
+    async fn commit(&self, manifest: &Manifest) -> Result<(), BackupError> {
+        let patient = self.s3_client.patient();
+        let owner = self.owner();
+        match patiently(async || owner.look(&patient).await).await? {
+            Ok(_) => Ok(markers::commit(&patient, self.backup_key, manifest).await?),
+            Err(foreign) => Err(BackupError::foreign(&foreign, patient.place())),
+        }
     }
 
     /// Ends what is left, whatever the result; within 20 s, because a pod that stops has no more.
     pub(super) async fn clean_up(&self, failed: Option<&BackupError>) {
         let work = async {
             let clean = build_clean_command(Some(self.backup_key)).exec(self.container, CLEAN_UP);
-            if let Err(error) = clean.output_limit_bytes(4096).output().await {
-                tracing::warn!("cannot clean up in the workload: {error}");
+            match clean.output_limit_bytes(4096).output().await {
+                Ok(cleaned) if cleaned.status.success() => {}
+                Ok(cleaned) => {
+                    let said = String::from_utf8_lossy(&cleaned.stderr);
+                    tracing::warn!("cannot clean up in the workload: {}", said.trim());
+                }
+                Err(error) => tracing::warn!("cannot clean up in the workload: {error}"),
             }
             let Some(error) = failed else { return };
             if let Err(error) = markers::fail(&self.s3_client, self.backup_key, error).await {
                 tracing::warn!("{error}");
             }
-            if let Err(error) = self.s3_client.abort_uploads(self.backup_key.as_str()).await {
-                tracing::warn!("{error}");
-            }
+            self.abort_uploads(self.backup_key.as_str(), is_archive_of_ours)
+                .await;
         };
         if tokio::time::timeout(CLEAN_UP, work).await.is_err() {
             tracing::warn!("clean-up took too long; the next job sweeps what is left");
+        }
+    }
+
+    async fn abort_uploads(&self, prefix: &str, ours: fn(&str) -> bool) {
+        // Some keys may not see or abort any.
+        match self.s3_client.abort_uploads(prefix, ours).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!("aborted {count} incomplete uploads of dead backups"),
+            Err(error) => tracing::warn!("{error}"),
         }
     }
 
@@ -153,12 +204,12 @@ impl<'a> Running<'a> {
         )
     }
 
-    fn runner(&self, timeout: Duration) -> Runner<'_> {
+    fn runner(&self) -> Runner<'_> {
         Runner {
             container: self.container,
             s3_parameters: self.s3_parameters,
             passphrase: self.passphrase,
-            timeout,
+            timeout: self.job.max_duration,
         }
     }
 
@@ -166,8 +217,18 @@ impl<'a> Running<'a> {
         self.began + self.job.max_duration
     }
 
-    async fn write_marks(&self) -> Result<(), BackupError> {
-        self.owner().write(&self.s3_client).await?;
+    async fn write_marks(&self, claim: Claim) -> Result<(), BackupError> {
+        let owner = self.owner();
+        let first = claim == Claim::Nobodys;
+        if !first {
+            owner.write(&self.s3_client).await?;
+        } else if !owner.write_first(&self.s3_client).await? {
+            // Somebody was faster, or it was us: the answer to the first attempt may have been lost.
+            owner
+                .look(&self.s3_client)
+                .await?
+                .map_err(|foreign| BackupError::foreign(&foreign, self.s3_client.place()))?;
+        }
         markers::start(&self.s3_client, self.backup_key, self.job).await?;
         Ok(())
     }
@@ -190,7 +251,11 @@ impl<'a> Running<'a> {
         }
     }
 
-    async fn prepare(&self, paths: &BackupPaths) -> Result<Prepared, BackupError> {
+    async fn prepare(
+        &self,
+        paths: &BackupPaths,
+        counters: &Counters,
+    ) -> Result<Prepared, BackupError> {
         let command = build_prepare_command(
             self.s3_parameters,
             self.backup_key,
@@ -204,8 +269,8 @@ impl<'a> Running<'a> {
             _ => {}
         };
         let ended = self
-            .runner(PREPARE)
-            .run(command, take_report, |_| true)
+            .runner()
+            .run(command, counters, take_report, |_| true)
             .await?;
         match (measured, canary) {
             (Some(measured), Some(canary)) if ended.status.success() => {
@@ -219,7 +284,7 @@ impl<'a> Running<'a> {
         &self,
         paths: &BackupPaths,
         measured: &Measured,
-        progress: &mut dyn Progress,
+        counters: &JobCounters,
     ) -> Result<(Made, Made), BackupError> {
         let context = self.context(paths, reserve_bytes(measured.volume_bytes));
         let command = |archive, size_bytes| {
@@ -233,11 +298,10 @@ impl<'a> Running<'a> {
                 &context,
             )
         };
-        let runner = self.runner(self.job.max_duration);
-        let (state_counters, media_counters) = (Counters::default(), Counters::default());
+        let runner = self.runner();
         let (pin, pinned) = oneshot::channel();
         let state = command(Archive::State, measured.state.archive_bytes);
-        let making = runner.make_archive("state", state, &state_counters, Some(pin));
+        let making = runner.make_archive("state", state, &counters.state, Some(pin));
         let state = self.settled(Archive::State, Box::pin(making));
         let media = async {
             // Never, when the snapshot fails: then the other side of the join says why.
@@ -245,16 +309,10 @@ impl<'a> Running<'a> {
                 std::future::pending::<()>().await;
             }
             let media = command(Archive::Media, measured.media.archive_bytes);
-            let making = runner.make_archive("media", media, &media_counters, None);
+            let making = runner.make_archive("media", media, &counters.media, None);
             self.settled(Archive::Media, Box::pin(making)).await
         };
-        let total_bytes = measured.state.archive_bytes + measured.media.archive_bytes;
-        let pipelines = [("state", &state_counters), ("media", &media_counters)];
-        tokio::select! {
-            made = async { tokio::try_join!(state, media) } => made,
-            error = watch::watch(pipelines, total_bytes, self.deadline(), progress) => Err(error),
-            error = markers::beat(&self.s3_client, self.backup_key, self.job) => Err(error),
-        }
+        tokio::try_join!(state, media)
     }
 
     /// An archive of which aws says that it failed is looked for at once, not after hours of the other one.
@@ -266,12 +324,17 @@ impl<'a> Running<'a> {
         let mut made = making.await?;
         if let Some(doubt) = made.doubt.take() {
             let name = self.backup_key.object(archive.object(&self.job.tools));
-            if self.s3_client.size_bytes(&name).await? != Some(made.sent.bytes) {
+            if self.stored_bytes(&name).await? != Some(made.sent.bytes) {
                 return Err(doubt);
             }
             tracing::warn!("{doubt}; but it is stored whole");
         }
         Ok(made)
+    }
+
+    async fn stored_bytes(&self, name: &str) -> Result<Option<u64>, S3Error> {
+        let patient = self.s3_client.patient();
+        patiently(async || patient.size_bytes(name).await).await
     }
 
     /// Compares what arrived with what was sent.
@@ -282,10 +345,7 @@ impl<'a> Running<'a> {
 
     async fn look(&self, archive: &ArchiveManifest) -> Result<(), BackupError> {
         let (object, sent) = (&archive.object, archive.size_bytes);
-        let stored = self
-            .s3_client
-            .size_bytes(&self.backup_key.object(object))
-            .await?;
+        let stored = self.stored_bytes(&self.backup_key.object(object)).await?;
         let has = match stored {
             Some(stored) if stored == sent => return Ok(()),
             Some(stored) => format!("has {stored} bytes of it"),
@@ -297,6 +357,14 @@ impl<'a> Running<'a> {
             "look at the S3 server's log, then run create-backup again",
         ))
     }
+}
+
+/// Whether a name under the path is that of an archive that this charm makes.
+fn is_archive_of_ours(name: &str) -> bool {
+    name.split_once('/').is_some_and(|(id, object)| {
+        id.parse::<BackupId>().is_ok()
+            && [names::STATE, names::STATE_ZSTD, names::MEDIA].contains(&object)
+    })
 }
 
 fn check_room(measured: &Measured) -> Result<(), BackupError> {

@@ -5,10 +5,11 @@ use serde::Serialize;
 
 use super::CreateJob;
 use super::failure::BackupError;
+use super::patience::patiently;
 use crate::backup::catalog::BackupId;
 use crate::backup::catalog::entry::names;
 use crate::backup::catalog::manifest::{FORMAT, Manifest};
-use crate::backup::limits::HEARTBEAT;
+use crate::backup::limits::{HEARTBEAT, MISSED_HEARTBEATS, REFUSED_HEARTBEATS};
 use crate::backup::s3_client::S3Client;
 use crate::backup::s3_error::S3Error;
 
@@ -58,18 +59,47 @@ pub(super) async fn start(
     mark(s3_client, backup_key, job, names::HEARTBEAT).await
 }
 
-/// Beats until it is dropped. One that cannot be written is no reason to end a job: the list shows it as abandoned
-/// meanwhile.
+/// Beats until it is dropped, or returns why the job must end: an aws to which S3 says no reads on to its end before it
+/// tells, so after hours.
 pub(super) async fn beat(
     s3_client: &S3Client,
     backup_key: &BackupId,
     job: &CreateJob,
 ) -> BackupError {
+    let mut missed = Missed::default();
     loop {
         tokio::time::sleep(HEARTBEAT).await;
-        if let Err(error) = mark(s3_client, backup_key, job, names::HEARTBEAT).await {
+        let beat = mark(s3_client, backup_key, job, names::HEARTBEAT).await;
+        if let Err(error) = &beat {
             tracing::warn!("{error}");
         }
+        if let Some(error) = missed.after(beat) {
+            return error.into();
+        }
+    }
+}
+
+/// Heartbeats in a row that could not be written.
+#[derive(Debug, Default)]
+struct Missed {
+    all: u32,
+    refused: u32,
+}
+
+impl Missed {
+    /// The error that ends the job, if it does.
+    fn after(&mut self, beat: Result<(), S3Error>) -> Option<S3Error> {
+        let Err(error) = beat else {
+            *self = Self::default();
+            return None;
+        };
+        self.all += 1;
+        self.refused = if error.kind().is_passing() {
+            0
+        } else {
+            self.refused + 1
+        };
+        (self.all >= MISSED_HEARTBEATS || self.refused >= REFUSED_HEARTBEATS).then_some(error)
     }
 }
 
@@ -93,21 +123,27 @@ pub(super) async fn fail(
         .await
 }
 
-/// Writes the commit marker: from here on there is a backup.
+/// Writes the commit marker: from here on there is a backup. A server that does not answer is asked again; a request
+/// without an answer may have been carried out, so it is looked for before this says no.
 pub(super) async fn commit(
     s3_client: &S3Client,
     backup_key: &BackupId,
     manifest: &Manifest,
 ) -> Result<(), S3Error> {
-    s3_client
-        .put(
-            &backup_key.object(&manifest.marker().to_string()),
-            json(manifest),
-        )
-        .await
+    let marker = backup_key.object(&manifest.marker().to_string());
+    let content = json(manifest);
+    let written = patiently(async || s3_client.put(&marker, content.clone()).await).await;
+    let Err(error) = written else { return Ok(()) };
+    match s3_client.size_bytes(&marker).await {
+        Ok(Some(stored)) if stored == content.len() as u64 => Ok(()),
+        _ => Err(error),
+    }
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {
     // Plain structs of text and numbers always serialize.
     serde_json::to_vec_pretty(value).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

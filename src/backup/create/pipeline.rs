@@ -4,11 +4,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pebble_client::{Client, ExitStatus, Process, Stdin};
-use secrecy::ExposeSecret;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
 use tokio::sync::oneshot;
 
-use super::failure::{self, BackupError, LogTail, Stage};
+use super::failure::{self, BackupError, Stage};
+use super::log_tail::{LogTail, words_of};
 use super::progress::Counters;
 use super::report::{self, Copied, Report, Sent};
 use crate::backup::command::WorkloadCommand;
@@ -47,14 +47,17 @@ pub(super) struct Made {
 }
 
 impl Runner<'_> {
-    /// Runs a command to its end. When the future is dropped, the command and all that it started end too: Pebble kills
+    /// Runs a command to its end; it lives from here on, by `counters`. When the future is dropped, the command and all that it started end too: Pebble kills
     /// the first process, the rest goes when stdin closes.
     pub(super) async fn run(
         &self,
         command: WorkloadCommand,
+        counters: &Counters,
         mut take_report: impl FnMut(Report),
         mut take_diagnostic: impl FnMut(&str) -> bool,
     ) -> Result<Ended, BackupError> {
+        // One that hangs before its first word is noticed too.
+        counters.signs.fetch_add(1, Ordering::Relaxed);
         let spawned = command
             .exec(self.container, self.timeout)
             .stdin(Stdin::Piped)
@@ -73,7 +76,10 @@ impl Runner<'_> {
                 "run create-backup again",
             ));
         };
-        let mut tail = LogTail::default();
+        let mut tail = LogTail::without([
+            self.passphrase.secret().clone(),
+            self.s3_parameters.secret_key.clone(),
+        ]);
         let feed = async {
             let line = self.passphrase.line();
             // One that is gone already says why by its end.
@@ -86,6 +92,7 @@ impl Runner<'_> {
         };
         let reports = each_line(stdout, |line| {
             if let Some(report) = report::parse(line) {
+                counters.signs.fetch_add(1, Ordering::Relaxed);
                 take_report(report);
             }
         });
@@ -97,14 +104,10 @@ impl Runner<'_> {
         let (_, (), (), status) = tokio::join!(feed, reports, diagnostics, process.wait());
         // Until here: the end of stdin is the order to end.
         drop(stdin);
-        let status = status.map_err(BackupError::workload)?;
-        let secrets = [
-            self.passphrase.secret().expose_secret(),
-            self.s3_parameters.secret_key.expose_secret(),
-        ];
+        counters.ended.store(true, Ordering::Relaxed);
         Ok(Ended {
-            status,
-            log_tail: tail.redacted(&secrets),
+            status: status.map_err(BackupError::workload)?,
+            log_tail: tail.into_text(),
         })
     }
 
@@ -121,22 +124,16 @@ impl Runner<'_> {
         let mut stages = None;
         let mut sent = None;
         let mut changed = 0;
-        let take_report = |report| {
-            counters.signs.fetch_add(1, Ordering::Relaxed);
-            match report {
-                Report::Pinned(_) => drop(pinned.take().map(|pinned| pinned.send(()))),
-                Report::Copied(copied) => made.copied = copied,
-                Report::Sent(bytes) => counters.sent_bytes.store(bytes, Ordering::Relaxed),
-                Report::Done(done) => {
-                    counters.all_sent.store(true, Ordering::Relaxed);
-                    sent = Some(done);
-                }
-                Report::Stages(all) => stages = Some(all),
-                Report::Alive(_)
-                | Report::Integrity(_)
-                | Report::Measured(_)
-                | Report::Canary(_) => {}
+        let take_report = |report| match report {
+            Report::Pinned(_) => drop(pinned.take().map(|pinned| pinned.send(()))),
+            Report::Copied(copied) => made.copied = copied,
+            Report::Sent(bytes) => counters.sent_bytes.store(bytes, Ordering::Relaxed),
+            Report::Done(done) => {
+                counters.all_sent.store(true, Ordering::Relaxed);
+                sent = Some(done);
             }
+            Report::Stages(all) => stages = Some(all),
+            Report::Alive(_) | Report::Integrity(_) | Report::Measured(_) | Report::Canary(_) => {}
         };
         let take_diagnostic = |line: &str| {
             if let Some(bytes) = report::bytes_read(line) {
@@ -146,9 +143,9 @@ impl Runner<'_> {
             changed += u64::from(report::is_change(line));
             true
         };
-        let ended = self.run(command, take_report, take_diagnostic).await;
-        counters.ended.store(true, Ordering::Relaxed);
-        let ended = ended?;
+        let ended = self
+            .run(command, counters, take_report, take_diagnostic)
+            .await?;
         let Some(stages) = stages else {
             return Err(of_end(&ended));
         };
@@ -178,35 +175,31 @@ impl Runner<'_> {
 /// A command that ended before it could say more.
 pub(super) fn of_end(ended: &Ended) -> BackupError {
     let log_tail = ended.log_tail.clone();
-    let said = log_tail
-        .lines()
-        .rev()
-        .find_map(|line| line.strip_prefix("synapse-charm: "))
-        .unwrap_or_default();
+    let said = words_of("relay", 0, &log_tail);
     let (stage, message, next) = match ended.status {
         ExitStatus::Exited(75) => (
             Stage::Preflight,
-            said.to_owned(),
+            said,
             "wait until it has ended, then try again",
         ),
         ExitStatus::Exited(66) => (
             Stage::Preflight,
-            said.to_owned(),
+            said,
             "start Synapse once so that it has a database",
         ),
         ExitStatus::Exited(69) => (
             Stage::Program("gpg"),
-            said.to_owned(),
+            words_of("gpg", 69, &log_tail),
             "look at failed.json or juju debug-log",
         ),
         ExitStatus::Exited(73) => (
             Stage::Preflight,
-            said.to_owned(),
-            "look at what user 991 may do on the volume",
+            said,
+            "look whether there is room and user 991 may write there",
         ),
         ExitStatus::Exited(_) if !said.is_empty() => (
             Stage::Preflight,
-            said.to_owned(),
+            said,
             "mend that, then run create-backup again",
         ),
         ExitStatus::TimedOut => (

@@ -32,6 +32,16 @@ pub(super) struct Counters {
     pub(super) ended: AtomicBool,
 }
 
+/// What a job has done so far.
+#[derive(Debug, Default)]
+pub(super) struct JobCounters {
+    pub(super) prepare: Counters,
+    pub(super) state: Counters,
+    pub(super) media: Counters,
+    /// What both archives will have; 0 until it is measured.
+    pub(super) total_bytes: AtomicU64,
+}
+
 impl Counters {
     /// Any change of this is life.
     pub(super) fn life(&self) -> u64 {

@@ -98,6 +98,9 @@ impl Running<'_> {
                 table::size(memory)
             ));
         }
+        if measured.media.files == 0 {
+            warnings.push("there is no local media in it".to_owned());
+        }
         if manifest.changed_while_read > 0 {
             warnings.push(format!(
                 "{} media files changed or went while they were read",

@@ -4,27 +4,34 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::failure::{BackupError, Stage};
-use super::progress::{Counters, Progress, Teller};
+use super::progress::{Counters, JobCounters, Progress, Teller};
 use crate::backup::limits::{STALL, TICK, UPLOAD_TAIL};
 
 /// Returns only to say why the job must end.
 pub(super) async fn watch(
-    pipelines: [(&'static str, &Counters); 2],
-    total_bytes: u64,
+    job: &JobCounters,
     deadline: Instant,
     progress: &mut dyn Progress,
 ) -> BackupError {
-    let began = Instant::now();
-    let mut teller = Teller::new(total_bytes, began);
-    let mut life = pipelines.map(|(_, counters)| (counters.life(), began));
+    let steps = [
+        ("measuring", &job.prepare),
+        ("the state archive", &job.state),
+        ("the media archive", &job.media),
+    ];
+    let mut teller = None;
+    let mut life = steps.map(|(_, counters)| (counters.life(), Instant::now()));
     loop {
         tokio::time::sleep(TICK).await;
         let now = Instant::now();
-        let read = pipelines.iter().map(|(_, counters)| counters.read()).sum();
-        if let Some(line) = teller.line(read, now) {
-            progress.log(&line);
+        let total_bytes = job.total_bytes.load(Ordering::Relaxed);
+        if total_bytes > 0 {
+            let read = job.state.read() + job.media.read();
+            let teller = teller.get_or_insert_with(|| Teller::new(total_bytes, now));
+            if let Some(line) = teller.line(read, now) {
+                progress.log(&line);
+            }
         }
-        for ((name, counters), last) in pipelines.iter().zip(&mut life) {
+        for ((name, counters), last) in steps.iter().zip(&mut life) {
             if let Some(error) = stalled(name, counters, last, now) {
                 return error;
             }
@@ -47,7 +54,7 @@ fn stalled(
     now: Instant,
 ) -> Option<BackupError> {
     let life = counters.life();
-    // A pipeline that has not begun or has ended is not waited for here.
+    // A step that has not begun or has ended is not waited for here.
     if life != last.0 || life == 0 || counters.ended.load(Ordering::Relaxed) {
         *last = (life, now);
         return None;
@@ -58,14 +65,11 @@ fn stalled(
         STALL
     };
     (now.duration_since(last.1) >= limit).then(|| {
-        let message = format!(
-            "no byte of the {name} archive moved for {} min",
-            limit.as_secs() / 60
-        );
+        let message = format!("no byte of {name} moved for {} min", limit.as_secs() / 60);
         BackupError::new(
             Stage::Workload,
             message,
-            "look whether the S3 server takes uploads, then run create-backup again",
+            "look whether the volume's disk and the S3 server answer, then run create-backup again",
         )
     })
 }
@@ -79,10 +83,10 @@ mod tests {
         let began = Instant::now();
         let counters = Counters::default();
         let mut last = (0, began);
-        assert!(stalled("media", &counters, &mut last, began + STALL * 2).is_none());
+        assert!(stalled("the media archive", &counters, &mut last, began + STALL * 2).is_none());
         counters.sent_bytes.store(5, Ordering::Relaxed);
         let seen = began + STALL * 3;
-        assert!(stalled("media", &counters, &mut last, seen).is_none());
+        assert!(stalled("the media archive", &counters, &mut last, seen).is_none());
         assert!(
             stalled(
                 "media",
@@ -92,7 +96,7 @@ mod tests {
             )
             .is_none()
         );
-        let error = stalled("media", &counters, &mut last, seen + STALL).unwrap();
+        let error = stalled("the media archive", &counters, &mut last, seen + STALL).unwrap();
         assert!(
             error
                 .to_string()
@@ -100,8 +104,16 @@ mod tests {
             "{error}"
         );
         counters.all_sent.store(true, Ordering::Relaxed);
-        assert!(stalled("media", &counters, &mut last, seen + STALL).is_none());
+        assert!(stalled("the media archive", &counters, &mut last, seen + STALL).is_none());
         counters.ended.store(true, Ordering::Relaxed);
-        assert!(stalled("media", &counters, &mut last, seen + UPLOAD_TAIL * 2).is_none());
+        assert!(
+            stalled(
+                "the media archive",
+                &counters,
+                &mut last,
+                seen + UPLOAD_TAIL * 2
+            )
+            .is_none()
+        );
     }
 }

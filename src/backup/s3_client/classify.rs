@@ -15,6 +15,17 @@ pub(super) fn is_not_found<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResp
     missing || (error.code().is_none() && status(error) == Some(404))
 }
 
+pub(super) fn is_there_already<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    // 409: another request writes it at this moment.
+    matches!(status(error), Some(409 | 412))
+}
+
+pub(super) fn is_not_implemented<E: ProvideErrorMetadata>(
+    error: &SdkError<E, HttpResponse>,
+) -> bool {
+    error.code() == Some("NotImplemented") || status(error) == Some(501)
+}
+
 pub(super) fn classify<E>(error: SdkError<E, HttpResponse>, doing: String) -> S3Error
 where
     E: Error + ProvideErrorMetadata + Send + Sync + 'static,

@@ -13,7 +13,7 @@ use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider:
 use secrecy::ExposeSecret;
 
 use super::server_clock::{ReadDate, ServerClock};
-use crate::backup::limits::{S3_ATTEMPTS, S3_CONNECT, S3_READ, S3_REQUEST};
+use crate::backup::limits::{S3_ATTEMPTS, S3_CONNECT, S3_PATIENT_READ, S3_READ, S3_REQUEST};
 use crate::backup::s3_error::{S3Error, S3ErrorKind};
 use crate::backup::s3_parameters::{S3Parameters, S3UriStyle};
 
@@ -52,6 +52,15 @@ pub(super) fn client(
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     }
     Ok(Client::from_conf(config.build()))
+}
+
+/// Time limits of requests that must not fail lightly.
+pub(super) fn patient() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(S3_CONNECT)
+        .read_timeout(S3_PATIENT_READ)
+        .operation_timeout(S3_PATIENT_READ * S3_ATTEMPTS)
+        .build()
 }
 
 fn http_client(s3_parameters: &S3Parameters) -> Result<SharedHttpClient, S3Error> {

@@ -5,6 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
+use crate::backup::limits::MAX_CA_CHAIN_BYTES;
+
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 
 /// PEM of every certificate, each read once: what does not parse would end the program when TLS begins.
@@ -19,6 +21,12 @@ pub(super) fn parse(given: Option<&str>) -> Result<Option<String>, String> {
             chain.push_str(pem);
             chain.push('\n');
         }
+    }
+    if chain.len() > MAX_CA_CHAIN_BYTES {
+        return Err(format!(
+            "the certificates have more than {} KiB; give those of the server's own authority, not a bundle of all",
+            MAX_CA_CHAIN_BYTES / 1024
+        ));
     }
     Ok(if chain.is_empty() { None } else { Some(chain) })
 }

@@ -240,3 +240,19 @@ fn hash_changes_with_any_setting() {
     assert_eq!(first, S3Parameters::new(raw()).unwrap().hash());
     assert!(first != second && first != third && second != third);
 }
+
+#[test]
+fn bundle_that_no_command_could_be_given_is_refused() {
+    let bundle = include_str!("test_ca.pem").repeat(300);
+    let problems = S3Parameters::new(RawS3Parameters {
+        tls_ca_chain: Some(bundle),
+        ..raw()
+    })
+    .unwrap_err();
+    assert_eq!(problems[0].parameter, "tls-ca-chain");
+    assert!(
+        problems[0].message.contains("not a bundle"),
+        "{}",
+        problems[0]
+    );
+}

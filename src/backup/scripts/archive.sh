@@ -5,21 +5,21 @@
 #   ARCHIVE            state or media
 #   BACKUP_PATHS       how many BACKUP_PATH_<n> there are: absolute paths of what goes in
 #   DATABASE           the database that is snapshotted first; empty for none
-#   PYTHON, AWS_COMMAND, ZSTD   programs; ZSTD empty: no compression
-#   S3_URL, AWS_ENDPOINT_URL, EXPECTED_SIZE   where to, and at most how many bytes
-#   AWS_CONFIG         the text of aws's configuration file
+#   PYTHON, AWS, ZSTD  programs; ZSTD empty: no compression
+#   S3_URL, S3_ENDPOINT, EXPECTED_SIZE   where to, and at most how many bytes
+#   S3_CONFIG          the text of aws's configuration file
 #   RESERVE_BYTES      free room on the data volume below which the job ends
 #   SNAPSHOT_PY, RELAY_PY   texts of our programs
 # shellcheck source=src/backup/scripts/harness.sh disable=SC2154
 : "${watcher:?harness.sh goes before this}"
 
 # Held by every stage for as long as it lives: the next job sees leftovers of this one.
-exec 9</tmp
+open_lock || fail 'cannot create the lock in /tmp' 73
 flock -n -s 9 || fail 'another job holds the lock' 75
 exec 6>&1
 
 content="$STAGING/$ARCHIVE"
-printf '%s' "$AWS_CONFIG" >"$JOB_DIR/aws-config-$ARCHIVE" || fail "cannot write to $JOB_DIR" 73
+printf '%s' "$S3_CONFIG" >"$JOB_DIR/aws-config-$ARCHIVE" || fail "cannot write to $JOB_DIR" 73
 
 list_paths() {
     local index name
@@ -58,18 +58,18 @@ relay() {
 
 upload() {
     local endpoint=() ca="$JOB_DIR/ca.pem"
-    if [[ -n ${AWS_ENDPOINT_URL-} ]]; then
-        endpoint=(--endpoint-url "$AWS_ENDPOINT_URL")
+    if [[ -n $S3_ENDPOINT ]]; then
+        endpoint=(--endpoint-url "$S3_ENDPOINT")
     fi
     if [[ -s $ca ]]; then
         export AWS_CA_BUNDLE=$ca
     fi
     unset SNAPSHOT_PY RELAY_PY
-    export HOME=$JOB_DIR PYTHONDONTWRITEBYTECODE=1 AWS_PAGER='' AWS_EC2_METADATA_DISABLED=true
+    export HOME=$JOB_DIR AWS_PAGER='' AWS_EC2_METADATA_DISABLED=true
     export AWS_CONFIG_FILE="$JOB_DIR/aws-config-$ARCHIVE" AWS_SHARED_CREDENTIALS_FILE=/dev/null
-    export AWS_ACCESS_KEY_ID=$access_key AWS_SECRET_ACCESS_KEY=$secret_key
+    export AWS_ACCESS_KEY_ID=$access_key AWS_SECRET_ACCESS_KEY=$secret_key AWS_DEFAULT_REGION=$region
     exec 3<&- 6>&-
-    exec "$AWS_COMMAND" s3 cp --only-show-errors "--expected-size=$EXPECTED_SIZE" "${endpoint[@]}" - "$S3_URL" >&2
+    exec "$AWS" s3 cp --only-show-errors "--expected-size=$EXPECTED_SIZE" "${endpoint[@]}" - "$S3_URL" >&2
 }
 
 # The snapshot's program goes on checking the copy while it is uploaded, so its lines are read one at a time.

@@ -1,21 +1,15 @@
 #!/usr/bin/env bash
-# Removes what jobs left: the folders of the job that has just ended (JOB_DIR, STAGING; empty: none), and, when no job
-# runs, those of jobs that ended without cleaning up more than SWEEP_MINUTES ago. No secrets, no stdin.
+# Behind ground.sh. Removes what jobs left: the folders of the job that has just ended (JOB_DIR, STAGING; empty: none), and,
+# when no job runs, those of jobs that ended without cleaning up more than SWEEP_MINUTES ago. No secrets, no stdin.
 #
 #   DATA_FOLDER   the data volume
-set -uo pipefail
-cd / || exit 70
-export LC_ALL=C.UTF-8
-
-as_data=(env HOME=/)
-if ((EUID == 0)); then
-    as_data=(setpriv "--reuid=$DATA_UID" "--regid=$DATA_UID" --clear-groups --inh-caps=-all --no-new-privs -- env HOME=/)
-fi
+# shellcheck source=src/backup/scripts/ground.sh disable=SC2154
+: "${as_data:?ground.sh goes before this}"
 
 # What a failed job started ends within seconds; nothing is aborted or swept under its feet.
-exec 9</tmp
-if ! flock -w 10 -x 9; then
-    exit 0
+if ! { open_lock && flock -w 10 -x 9; }; then
+    echo 'synapse-charm: a job, or what is left of one, still runs in the workload' >&2
+    exit 75
 fi
 if [[ -n $JOB_DIR ]]; then
     rm -rf -- "$JOB_DIR"

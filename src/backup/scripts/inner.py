@@ -3,8 +3,10 @@ import json
 import os
 import stat
 import sys
+import time
 
 ROOM_FOR_A_MEMBER = 512
+SECONDS_BETWEEN_LIFE_SIGNS = 20
 
 
 def say(**report):
@@ -25,10 +27,26 @@ def padded(size):
     return (size + 511) // 512 * 512
 
 
+class LifeSigns:
+    """Tells now and then that a step which has nothing else to show goes on."""
+
+    def __init__(self, step):
+        self.step = step
+        self.told = time.monotonic()
+
+    def due(self):
+        return time.monotonic() - self.told >= SECONDS_BETWEEN_LIFE_SIGNS
+
+    def tell(self):
+        self.told = time.monotonic()
+        say(alive=self.step)
+
+
 class Contents:
     """How many members, file bytes and archive bytes there are below some paths, counted as tar would."""
 
-    def __init__(self):
+    def __init__(self, life_signs=None):
+        self.life_signs = life_signs
         self.entries = 0
         self.files = 0
         self.bytes = 0
@@ -36,6 +54,8 @@ class Contents:
 
     def add(self, path, status):
         self.entries += 1
+        if self.life_signs and self.entries % 256 == 0 and self.life_signs.due():
+            self.life_signs.tell()
         self.archive_bytes += ROOM_FOR_A_MEMBER
         if len(path) > 100:
             self.archive_bytes += ROOM_FOR_A_MEMBER + padded(len(path))

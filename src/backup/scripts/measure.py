@@ -12,7 +12,8 @@ def measure():
         os.mkdir(staging, 0o700)
     except OSError as error:
         give_up(f"cannot create {staging}: {error.strerror}", 73)
-    state = Contents()
+    life_signs = LifeSigns("measure")
+    state = Contents(life_signs)
     for path in backup_paths("STATE_PATH"):
         state.add_tree(path)
     database_bytes = 0
@@ -26,7 +27,7 @@ def measure():
             except OSError as error:
                 give_up(f"cannot read {database}{suffix}: {error.strerror}")
         state.archive_bytes += ROOM_FOR_A_MEMBER + padded(database_bytes)
-    media = Contents()
+    media = Contents(life_signs)
     for path in backup_paths("MEDIA_PATH"):
         media.add_tree(path)
     write_own_members(os.path.join(staging, "media"), "media", media, {})

@@ -9,7 +9,7 @@
 : "${watcher:?harness.sh goes before this}"
 
 # What a killed job leaves is gone within seconds.
-exec 9</tmp
+open_lock || fail 'cannot create the lock in /tmp' 73
 flock -w 5 -x 9 || fail 'another job, or what is left of one, still runs in the workload' 75
 
 mkdir -m 700 -- "$JOB_DIR" || fail "cannot create $JOB_DIR" 73
@@ -21,7 +21,7 @@ printf '%s' "${CA_PEM-}" >"$JOB_DIR/ca.pem" || fail "cannot write to $JOB_DIR" 7
 (printf '%s\n' "$CANARY" | encrypt canary >"$JOB_DIR/canary.gpg") &
 encrypting=$!
 
-"${as_data[@]}" "$PYTHON" -I -S -c "$MEASURE_PY" 3<&- 9<&- || finish 66
+"${as_data[@]}" "$PYTHON" -I -S -c "$MEASURE_PY" 3<&- 9<&- || finish $?
 
 wait "$encrypting" || fail 'gpg cannot encrypt' 69
 printf '{"canary":"%s"}\n' "$(base64 -w0 <"$JOB_DIR/canary.gpg")"

@@ -1,16 +1,14 @@
 #!/usr/bin/env bash
-# Says which of the programs a job needs can be run here: one line `name<TAB>path<TAB>what it says of its version` each. A
-# program that is there but does not run is left out; aws may be executed, but is not run. No secrets, no stdin.
-set -uo pipefail
-cd / || exit 70
-export LC_ALL=C.UTF-8 HOME=/tmp PYTHONDONTWRITEBYTECODE=1
+# Behind ground.sh. Says which of the programs a job needs can be run here, one line each:
+# `name<TAB>path<TAB>what it says of its version`. A program that is there but does not run is left out; aws may be
+# executed, but is not run. No secrets, no stdin.
+# shellcheck source=src/backup/scripts/ground.sh disable=SC2154
+: "${as_data:?ground.sh goes before this}"
+
+# In folders that others may write a program would find settings and plugins of theirs.
+export HOME=/nonexistent
 
 printf 'uid\t%d\t\n' "$EUID"
-
-as_data=(env HOME=/)
-if ((EUID == 0)); then
-    as_data=(setpriv "--reuid=$DATA_UID" "--regid=$DATA_UID" --clear-groups --inh-caps=-all --no-new-privs -- env HOME=/)
-fi
 
 tell() {
     local name=$1 path=$2 said
@@ -42,10 +40,13 @@ tell_aws() {
 
 tell_aws
 tell python python3 -I -S -c 'import sys, sqlite3, hashlib; print("Python " + sys.version.split()[0])'
-for name in bash tar gpg setpriv flock zstd; do
+for name in bash tar gpg flock zstd nice base64; do
     tell "$name" "$name" --version
 done
-tell base64 base64 --version
+# A root without the capability to change its user has setpriv and cannot use it.
+if "${as_data[@]}" true 2>/dev/null; then
+    tell setpriv setpriv --version
+fi
 
 # Site packages may be the data user's to write, so never as root.
 version=$("${as_data[@]}" python3 -I -c 'from importlib.metadata import version; print(version("matrix-synapse"))' 2>/dev/null </dev/null) &&
