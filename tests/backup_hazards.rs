@@ -314,19 +314,20 @@ fn lock_out(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap();
 }
 
-#[test]
-fn relay_ends_the_job_when_the_volume_runs_full() {
-    let relay = include_str!("../src/backup/scripts/relay.py");
-    let script = r#"exec 6>/dev/null; cat /dev/zero | python3 -I -S -c "$RELAY" / 999999999999999999 >/dev/null"#;
-    let output = Command::new("bash")
-        .args(["-c", script])
-        .env("RELAY", relay)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(74), "{said}");
-    assert!(
-        said.starts_with("synapse-charm: free space on the data volume fell under"),
-        "{said}"
-    );
+#[tokio::test]
+async fn aws_settings_of_the_container_change_no_upload() {
+    let workload = Workload::start_with(S3Server::start(), Kind::Ours, |image| {
+        for (name, value) in [
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+            ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1"),
+            ("AWS_SESSION_TOKEN", "of somebody else"),
+            ("AWS_PROFILE", "nobody"),
+            ("AWS_CA_BUNDLE", "/nonexistent"),
+        ] {
+            image.environment.insert(name.to_owned(), value.to_owned());
+        }
+    })
+    .await;
+    workload.fill(200_000);
+    workload.create("geheim").await.unwrap();
 }

@@ -4,6 +4,7 @@ import sqlite3
 import threading
 
 CACHE_KIB = 65536
+SECONDS_BETWEEN_LOOKS = 0.5
 # Looking at the counters and telling of them counts too.
 LEAST_MOVED_BYTES = 2048
 
@@ -23,11 +24,11 @@ def watch(target, reserve, copied):
     life_signs = LifeSigns("snapshot")
     moved = moved_bytes() or 0
     while True:
-        if not copied.wait(0.5):
+        if not copied.wait(SECONDS_BETWEEN_LOOKS):
             if free_bytes(os.path.dirname(target)) < reserve:
                 give_up(f"free space on the data volume fell under {reserve} bytes while the database was copied", 74)
         else:
-            time.sleep(0.5)
+            time.sleep(SECONDS_BETWEEN_LOOKS)
         if life_signs.due():
             now = moved_bytes()
             if now is None or now - moved >= LEAST_MOVED_BYTES:
