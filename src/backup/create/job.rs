@@ -224,10 +224,13 @@ impl<'a> Running<'a> {
             owner.write(&self.s3_client).await?;
         } else if !owner.write_first(&self.s3_client).await? {
             // Somebody was faster, or it was us: the answer to the first attempt may have been lost.
-            owner
-                .look(&self.s3_client)
-                .await?
-                .map_err(|foreign| BackupError::foreign(&foreign, self.s3_client.place()))?;
+            match owner.look(&self.s3_client).await? {
+                Ok(Claim::Nobodys) => owner.write(&self.s3_client).await?,
+                Ok(_) => {}
+                Err(foreign) => {
+                    return Err(BackupError::foreign(&foreign, self.s3_client.place()));
+                }
+            }
         }
         markers::start(&self.s3_client, self.backup_key, self.job).await?;
         Ok(())

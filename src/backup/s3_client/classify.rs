@@ -23,7 +23,7 @@ pub(super) fn is_there_already<E: ProvideErrorMetadata>(error: &SdkError<E, Http
 pub(super) fn is_not_implemented<E: ProvideErrorMetadata>(
     error: &SdkError<E, HttpResponse>,
 ) -> bool {
-    error.code() == Some("NotImplemented") || status(error) == Some(501)
+    error.code() == Some("NotImplemented") || matches!(status(error), Some(400 | 501))
 }
 
 pub(super) fn classify<E>(error: SdkError<E, HttpResponse>, doing: String) -> S3Error
