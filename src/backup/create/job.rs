@@ -390,3 +390,39 @@ fn check_room(measured: &Measured) -> Result<(), BackupError> {
         "make the volume larger or remove what is not needed",
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_for_the_copy_and_the_reserve_is_needed() {
+        let measured = |free_bytes| Measured {
+            database_bytes: 1_000_000_000,
+            volume_bytes: 10_000_000_000,
+            free_bytes,
+            ..Measured::default()
+        };
+        assert!(check_room(&measured(1_600_000_000)).is_ok());
+        let error = check_room(&measured(1_599_999_999)).unwrap_err();
+        assert!(
+            error.to_string().contains("needs 1.6 GB of free space"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn only_archives_that_this_charm_makes_are_its_own() {
+        assert!(is_archive_of_ours(
+            "backup-20261123-070501-00ff/media.tar.gpg"
+        ));
+        for other in [
+            "backup-20261123070501123456",
+            "backup-db.dump",
+            "backup-20261123-070501-00ff/notes",
+            "backup-x/media.tar.gpg",
+        ] {
+            assert!(!is_archive_of_ours(other), "{other}");
+        }
+    }
+}
