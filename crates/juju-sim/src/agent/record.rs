@@ -14,13 +14,36 @@ const LONGEST_RETRY: Duration = Duration::from_mins(5);
 /// How long Juju's uniter takes to come back after a failing notice or check.
 const UNITER_RESTART: Duration = Duration::from_secs(3);
 
+/// What a unit is told by a hook that begins now. What changes while it runs is told by another one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told {
+    config_version: u64,
+    charm_version: u64,
+    led: bool,
+}
+
+impl Told {
+    pub(crate) fn now(model: &Model, name: &UnitName) -> Self {
+        let (config_version, charm_version) = model
+            .applications
+            .get(&name.application)
+            .map_or((1, 1), |found| (found.config_version, found.charm_version));
+        Self {
+            config_version,
+            charm_version,
+            led: model.is_leader(name),
+        }
+    }
+}
+
 /// Changes what must be so while the hook runs, not only after.
-pub(crate) fn before(model: &mut Model, name: &UnitName, hook: &Hook) {
+pub(crate) fn before(model: &mut Model, name: &UnitName, hook: &Hook) -> Told {
+    let told = Told::now(model, name);
     if let Hook::Relation(relation) = hook {
         before_relation(model, name, relation);
     }
     let Some(unit) = model.units.get_mut(name) else {
-        return;
+        return told;
     };
     let workload = match hook {
         Hook::Install => Some(Status::new("maintenance", "installing charm software")),
@@ -35,6 +58,7 @@ pub(crate) fn before(model: &mut Model, name: &UnitName, hook: &Hook) {
         unit.workload_status = status;
     }
     unit.agent_status = Status::new("executing", &format!("running {} hook", hook.name()));
+    told
 }
 
 fn before_relation(model: &mut Model, name: &UnitName, hook: &RelationHook) {
@@ -76,12 +100,13 @@ fn before_relation(model: &mut Model, name: &UnitName, hook: &RelationHook) {
 }
 
 /// Notes that a hook went well.
-pub(crate) fn done(model: &mut Model, name: &UnitName, hook: &Hook, status_was_set: bool) {
-    let (config_version, charm_version) = model
-        .applications
-        .get(&name.application)
-        .map_or((1, 1), |found| (found.config_version, found.charm_version));
-    let led = model.is_leader(name);
+pub(crate) fn done(
+    model: &mut Model,
+    name: &UnitName,
+    hook: &Hook,
+    told: Told,
+    status_was_set: bool,
+) {
     if let Hook::Secret {
         kind, id, revision, ..
     } = hook
@@ -99,8 +124,8 @@ pub(crate) fn done(model: &mut Model, name: &UnitName, hook: &Hook, status_was_s
     }
     match hook {
         Hook::Install => state.life = state.life.max(Life::Installed),
-        Hook::LeaderElected | Hook::LeaderSettingsChanged => state.led = Some(led),
-        Hook::ConfigChanged => state.config_version = config_version,
+        Hook::LeaderElected | Hook::LeaderSettingsChanged => state.led = Some(told.led),
+        Hook::ConfigChanged => state.config_version = told.config_version,
         Hook::Start => {
             state.started = true;
             if !status_was_set && unit.workload_status.message == "installing charm software" {
@@ -110,7 +135,7 @@ pub(crate) fn done(model: &mut Model, name: &UnitName, hook: &Hook, status_was_s
         Hook::UpdateStatus => state.update_status = false,
         Hook::UpgradeCharm if state.churn == Some(Churn::Upgrade) => {
             state.churn = None;
-            state.charm_version = charm_version;
+            state.charm_version = told.charm_version;
             state.config_version = 0;
             state.started = false;
         }

@@ -79,7 +79,7 @@ enum HookEnd {
 
 async fn run_hook(controller: &Arc<Controller>, unit: &UnitRuntime, hook: Hook) -> Result<()> {
     let _turn = unit.turn.lock().await;
-    record::before(&mut controller.model(), &unit.name, &hook);
+    let told = record::before(&mut controller.model(), &unit.name, &hook);
     controller.touch();
     let ran = process::run(controller, unit, Purpose::Hook(hook.clone()), &[]).await;
     let end = hook_end(controller, ran);
@@ -90,7 +90,7 @@ async fn run_hook(controller: &Arc<Controller>, unit: &UnitRuntime, hook: Hook) 
         HookEnd::Done { status_was_set } => {
             let text = format!("ran {hook_name:?} hook {script}");
             model.log.write(&name, "INFO", OPERATION, &text);
-            record::done(&mut model, &unit.name, &hook, status_was_set);
+            record::done(&mut model, &unit.name, &hook, told, status_was_set);
         }
         HookEnd::Terminated => {
             let text = format!("hook {hook_name:?} was terminated and runs again");

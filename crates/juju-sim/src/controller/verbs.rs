@@ -2,6 +2,7 @@
 
 use super::Controller;
 use crate::agent::hook::Hook;
+use crate::agent::record::{self, Told};
 use crate::agent::{UnitRuntime, command};
 use crate::model::application::Deployment;
 use crate::model::name::UnitName;
@@ -271,7 +272,8 @@ impl Controller {
                 if retry {
                     model.unit_mut(&name)?.agent.again = Some(failed.hook);
                 } else {
-                    crate::agent::record::done(&mut model, &name, &failed.hook, false);
+                    let told = Told::now(&model, &name);
+                    record::done(&mut model, &name, &failed.hook, told, false);
                 }
             }
             Request::ReplacePod { unit } => {

@@ -49,6 +49,19 @@ fn storage_that_comes_late_is_attached_after_start() {
 }
 
 #[test]
+fn option_that_changes_while_config_changed_runs_is_told_by_another_one() {
+    let fixture = Fixture::deployed();
+    let gate = fixture.path("gate");
+    let options = [("hold-config", gate.to_str().unwrap()), ("greeting", "one")];
+    fixture.juju.config("tiny", options).unwrap();
+    let begun = gate.with_extension("begun");
+    fixture.juju.wait_for(DEADLINE, |_| begun.exists()).unwrap();
+    fixture.juju.config("tiny", [("greeting", "two")]).unwrap();
+    std::fs::write(&gate, "").unwrap();
+    fixture.wait_for_message("greeting: two");
+}
+
+#[test]
 fn hook_that_fails_takes_its_writes_back_and_runs_again() {
     let fixture = Fixture::deployed();
     fixture
