@@ -31,7 +31,8 @@ pub struct Rendered {
     pub homeserver_yaml: SecretString,
     /// The content of [`names::LOG_CONFIG`].
     pub log_config: String,
-    /// A digest in hexadecimal over both. It goes into the service's environment, so that
+    /// A digest in hexadecimal over both and the signing key, which Synapse reads from a file of
+    /// its own. It goes into the service's environment, so that
     /// Pebble restarts Synapse exactly when one of them changed.
     pub digest: String,
 }
@@ -51,6 +52,8 @@ pub fn render(
         .chain_update(&homeserver_yaml)
         .chain_update([0])
         .chain_update(&log_config)
+        .chain_update([0])
+        .chain_update(identity.signing_key.expose_secret())
         .finalize();
     Ok(Rendered {
         homeserver_yaml: homeserver_yaml.into(),
@@ -236,6 +239,14 @@ mod tests {
             ..settings()
         };
         assert_ne!(first.digest, render(&stats, &identity).unwrap().digest);
+        let other_key = Identity {
+            signing_key: Identity::generate().unwrap().signing_key,
+            ..identity.clone()
+        };
+        assert_ne!(
+            first.digest,
+            render(&settings(), &other_key).unwrap().digest
+        );
         assert_ne!(
             first.digest,
             render(&settings(), &Identity::generate().unwrap())
