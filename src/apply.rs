@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use jujuna::{Context, Juju, SecretOwner};
 use pebble_client::Client;
 
-use crate::plan::{Answer, Condition, IdentityCopy, Plan, Step};
-use crate::state::{IDENTITY_LABEL, Memory};
+use crate::plan::{Answer, Condition, IdentityCopy, ObsoleteRevision, Plan, Step};
+use crate::state::{IDENTITY_LABEL, Memory, pebble_condition};
 
 /// What a plan came to.
 #[derive(Debug)]
@@ -57,13 +57,11 @@ impl From<jujuna::Error> for Halt {
 
 impl From<pebble_client::Error> for Halt {
     fn from(error: pebble_client::Error) -> Self {
-        if error.is_connection_problem() {
-            return Self::Condition(Condition::waiting("synapse: waiting for the container"));
-        }
-        Self::Condition(Condition::blocked(format!(
-            "synapse: {}",
-            crate::report::chain(&error)
-        )))
+        Self::Condition(if error.is_connection_problem() {
+            Condition::waiting("synapse: waiting for the container")
+        } else {
+            pebble_condition(&error)
+        })
     }
 }
 
@@ -121,11 +119,18 @@ async fn take(step: Step, outside: &mut Outside<'_>, applied: &mut Applied) -> R
         Step::OwnVolume => workload::own_volume(pebble).await?,
         Step::PushFile(file) => workload::push_file(file, pebble).await?,
         Step::AddLayer(layer) => workload::add_layer(&layer, pebble).await?,
-        Step::Replan => workload::replan(juju, pebble).await?,
-        Step::AwaitHealth => workload::await_health(pebble).await?,
+        Step::Replan(replan) => {
+            workload::replan(replan.restarts, juju, pebble).await?;
+            applied.memory.replanned = Some(replan.digest);
+        }
+        Step::AwaitHealth(server_name) => {
+            workload::await_health(pebble).await?;
+            applied.memory.existed = Some(server_name);
+        }
         Step::ShowVersion => workload::show_version(juju, pebble, &mut applied.memory).await?,
         Step::RequireDatabase => workload::require_database(pebble).await?,
         Step::Sweep => workload::sweep(pebble).await,
+        Step::RemoveRevision(obsolete) => remove_revision(obsolete, juju)?,
         Step::CopyIdentity(copy) => copy_identity(&copy, juju, applied)?,
         Step::ProbeStore(parameters) => {
             applied.memory.store =
@@ -146,6 +151,14 @@ fn answer_provider(answer: Answer, juju: &mut Juju) -> Result<(), Halt> {
             &answer.relation,
             BTreeMap::from([(answer.key.to_owned(), answer.value)]),
         );
+    }
+    Ok(())
+}
+
+fn remove_revision(obsolete: ObsoleteRevision, juju: &mut Juju) -> Result<(), Halt> {
+    // Only who leads may; Juju asks the next leader again.
+    if juju.leader()?.is_some() {
+        juju.secret_remove(obsolete.uri, Some(obsolete.revision));
     }
     Ok(())
 }

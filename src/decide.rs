@@ -22,10 +22,9 @@ pub fn decide(route: &Route, state: &State) -> anyhow::Result<Plan> {
         Route::Reconcile => reconcile::plan(state),
         Route::Teardown => Ok(teardown(state)),
         Route::Action(_) => actions::plan(state),
-        Route::UnknownAction(name) => Ok(Plan::refuse(
-            state.memory.clone(),
-            format!("this charm has no action {name:?}"),
-        )),
+        Route::UnknownAction(name) => {
+            actions::refuse(state, format!("this charm has no action {name:?}"))
+        }
         Route::Ignore => Ok(Plan::nothing(state.memory.clone())),
     }
 }

@@ -12,7 +12,7 @@ pub mod state;
 pub mod synapse;
 
 use std::io::Write as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use anyhow::Context as _;
 use jujuna::{Context, Juju, ProcessHookTools};
@@ -46,7 +46,7 @@ pub fn run() -> u8 {
     }));
     match ended {
         Ok(ended) => report::report(&context.event, &route, ended, &mut juju),
-        Err(_) => report::report_panic(&context.event, &mut juju),
+        Err(_) => report::report_panic(&context.event, &route, &mut juju),
     }
 }
 
@@ -78,7 +78,9 @@ fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Resul
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    runtime
-        .context("cannot start the runtime")?
-        .block_on(future)
+    let runtime = runtime.context("cannot start the runtime")?;
+    let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(future)));
+    // Dropped, it would wait for a look-up of a name that nobody waits for any more.
+    runtime.shutdown_background();
+    ended.unwrap_or_else(|panic| resume_unwind(panic))
 }

@@ -38,9 +38,10 @@ pub enum Step {
     /// Make the layer part of Pebble's plan.
     AddLayer(String),
     /// Let Pebble start, or restart, what its plan says.
-    Replan,
-    /// Wait until Synapse answers, or is known not to.
-    AwaitHealth,
+    Replan(Replan),
+    /// Wait until Synapse answers, or is known not to. Once it answered, the server of this name
+    /// is known to have lived.
+    AwaitHealth(String),
     /// Ask Synapse for its version and show it in `juju status`.
     ShowVersion,
     /// Copy the identity into the application's secret.
@@ -49,6 +50,8 @@ pub enum Step {
     ProbeStore(Box<S3Parameters>),
     /// Remove what dead backups left on the volume.
     Sweep,
+    /// Remove a revision of the identity's copy that nobody reads any more.
+    RemoveRevision(ObsoleteRevision),
     /// The action `create-backup`.
     CreateBackup(Box<CreateBackup>),
     /// The action `list-backups`.
@@ -68,6 +71,25 @@ pub struct Answer {
     pub key: &'static str,
     /// Its value.
     pub value: String,
+}
+
+/// How Pebble is to replan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replan {
+    /// The digest of the configuration that then runs.
+    pub digest: String,
+    /// Whether Synapse is sure to be down for a moment. Where it may be running just so, Pebble
+    /// touches nothing.
+    pub restarts: bool,
+}
+
+/// A revision of a secret that nobody reads any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObsoleteRevision {
+    /// The secret.
+    pub uri: jujuna::SecretUri,
+    /// Its revision.
+    pub revision: u64,
 }
 
 /// A file on the volume. It is written 0600 and owned by whoever runs Synapse.
@@ -185,14 +207,6 @@ impl Plan {
             conditions: Vec::new(),
             refusal: None,
             memory,
-        }
-    }
-
-    /// Returns a plan that refuses an action, for the reason `text`.
-    pub fn refuse(memory: Memory, text: impl Into<String>) -> Self {
-        Self {
-            refusal: Some(text.into()),
-            ..Self::nothing(memory)
         }
     }
 }

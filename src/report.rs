@@ -31,7 +31,7 @@ pub fn report(event: &Event, route: &Route, ended: anyhow::Result<Ended>, juju: 
         Err(error) => {
             juju.discard();
             tracing::error!("{error:#}");
-            if let Err(error) = tell_failure(event, &format!("{error:#}"), juju) {
+            if let Err(error) = tell_failure(event, route, &format!("{error:#}"), juju) {
                 tracing::error!("{error:#}");
             }
             Outcome::Failed
@@ -41,9 +41,9 @@ pub fn report(event: &Event, route: &Route, ended: anyhow::Result<Ended>, juju: 
 }
 
 /// Tells Juju that the charm panicked, and returns the exit code.
-pub fn report_panic(event: &Event, juju: &mut Juju) -> u8 {
+pub fn report_panic(event: &Event, route: &Route, juju: &mut Juju) -> u8 {
     juju.discard();
-    if let Err(error) = tell_failure(event, INTERNAL_ERROR, juju) {
+    if let Err(error) = tell_failure(event, route, INTERNAL_ERROR, juju) {
         tracing::error!("{error:#}");
     }
     exit_code(event, &Outcome::Failed)
@@ -126,15 +126,24 @@ fn remember(memory: &Memory, juju: &mut Juju) -> anyhow::Result<()> {
 
 /// Juju shows a failing action's message only when the charm exits with 0, runs a failing
 /// pebble-ready again and again without showing an error, and shows every other failing hook.
-fn tell_failure(event: &Event, text: &str, juju: &mut Juju) -> Result<(), jujuna::Error> {
+fn tell_failure(
+    event: &Event,
+    route: &Route,
+    text: &str,
+    juju: &mut Juju,
+) -> Result<(), jujuna::Error> {
+    let blocked = Status::Blocked(INTERNAL_ERROR.to_owned());
     match event {
         Event::Action(_) => {
             juju.action_fail(text);
-            juju.flush()
+            juju.flush()?;
+            // It may have said "backing up 43 %", which would stand there for good.
+            if route.changes_status() {
+                juju.status_set(&blocked)?;
+            }
+            Ok(())
         }
-        event if !event.is_retried_by_juju() => {
-            juju.status_set(&Status::Blocked(INTERNAL_ERROR.to_owned()))
-        }
+        event if !event.is_retried_by_juju() => juju.status_set(&blocked),
         _ => Ok(()),
     }
 }

@@ -10,18 +10,19 @@ mod request;
 mod workload;
 
 use jiff::Timestamp;
-use jujuna::{Context, Event, Juju, UnitName};
+use jujuna::{Context, Event, Juju, SecretEventKind, UnitName};
 use pebble_client::Client;
 
 use crate::backup::catalog::BackupId;
 use crate::event::{Action, Route};
-use crate::plan::Answer;
+use crate::plan::{Answer, ObsoleteRevision};
 use crate::synapse::homeserver_yaml::Settings;
 use crate::synapse::names;
 
 pub use backup_store::{BackupSettings, PassphraseSetting, Store};
 pub use memory::{LastBackup, Memory, ShownVersion, StoreMemory, StoreProblem};
 pub use request::Request;
+pub(crate) use workload::pebble_condition;
 pub use workload::{IDENTITY_LABEL, KnownIdentity, Ready, Service, Volume, Workload};
 
 /// What was read.
@@ -37,6 +38,8 @@ pub struct State {
     pub backup: BackupSettings,
     /// What the S3 provider waits for, if this unit is the one to write it.
     pub answer: Option<Answer>,
+    /// A revision of the identity's copy that Juju asks the owner to remove.
+    pub obsolete: Option<ObsoleteRevision>,
     /// Whether the volume is there.
     pub storage_attached: bool,
     /// What the unit remembered.
@@ -84,6 +87,7 @@ impl State {
             homeserver,
             backup,
             answer,
+            obsolete: obsolete_copy(&context.event),
             storage_attached,
             memory,
             workload: Workload::Unread,
@@ -135,6 +139,7 @@ impl State {
             homeserver: Err(Vec::new()),
             backup: BackupSettings::default(),
             answer: None,
+            obsolete: None,
             storage_attached: memory.storage_attached && !detaching,
             memory,
             workload: workload::read_bystander(pebble).await,
@@ -142,6 +147,22 @@ impl State {
             fresh_backup_id: None,
         })
     }
+}
+
+/// Returns the revision of the identity's copy that this event says nobody reads any more.
+fn obsolete_copy(event: &Event) -> Option<ObsoleteRevision> {
+    let Event::Secret(secret) = event else {
+        return None;
+    };
+    let over = matches!(
+        secret.kind,
+        SecretEventKind::Remove | SecretEventKind::Expired
+    );
+    let ours = secret.label.as_deref() == Some(IDENTITY_LABEL);
+    Some(ObsoleteRevision {
+        uri: secret.id.clone(),
+        revision: secret.revision.filter(|_| over && ours)?,
+    })
 }
 
 /// Whether the volume is attached. update-status runs only when nothing else is due, so what

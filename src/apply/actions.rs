@@ -1,7 +1,7 @@
 //! What the actions do.
 
 use jiff::Timestamp;
-use jujuna::{Juju, Status};
+use jujuna::Juju;
 use secrecy::ExposeSecret as _;
 
 use super::{Applied, Halt, Outside};
@@ -9,7 +9,8 @@ use crate::backup::catalog::{self, Catalog, Entry};
 use crate::backup::limits::ACTION_LOG_LINES;
 use crate::backup::workload_tools::{self, ProbeError};
 use crate::backup::{self, BackupError, CreateJob, Progress, Receipt, S3Client, S3Error};
-use crate::plan::{CreateBackup, ListBackups, RegisterUser};
+use crate::decide::status;
+use crate::plan::{Condition, CreateBackup, ListBackups, RegisterUser};
 use crate::state::{LastBackup, StoreMemory};
 use crate::synapse::{admin_api, identity, names};
 
@@ -56,7 +57,11 @@ pub(super) async fn create_backup(
         max_duration: request.max_duration,
         tools: workload_tools::probe(pebble).await?,
     };
-    let mut told = Told { juju, lines: 0 };
+    let mut told = Told {
+        juju,
+        lines: 0,
+        conditions: &applied.conditions,
+    };
     told.show("backing up");
     let made = backup::create_backup(
         pebble,
@@ -105,12 +110,15 @@ fn receipt_results(receipt: &Receipt) -> Vec<(String, String)> {
 struct Told<'a> {
     juju: &'a Juju,
     lines: usize,
+    /// What else is to be said of the unit, for hours maybe.
+    conditions: &'a [Condition],
 }
 
 impl Told<'_> {
     fn show(&self, text: &str) {
+        let status = status::compose_during(self.conditions, text);
         // A backup does not end because a word about it was not taken.
-        if let Err(error) = self.juju.status_set(&Status::Active(text.to_owned())) {
+        if let Err(error) = self.juju.status_set(&status) {
             tracing::warn!("{error}");
         }
     }
@@ -265,11 +273,30 @@ mod tests {
         let mut told = Told {
             juju: &juju,
             lines: 0,
+            conditions: &[],
         };
         for percent in 0..300 {
             told.log(&format!("{percent} %: 1 of 2 read"));
         }
         assert_eq!(fake.action_log().len(), 200);
         assert_eq!(fake.state().status.message, "backing up 199 %");
+    }
+
+    #[test]
+    fn progress_hides_nothing_that_is_wrong() {
+        let fake = FakeJuju::new(State::new("synapse/0").with_action());
+        let juju = Juju::new(Box::new(fake.clone()));
+        let conditions = [Condition::waiting("synapse: stopped")];
+        let mut told = Told {
+            juju: &juju,
+            lines: 0,
+            conditions: &conditions,
+        };
+        told.log("43 %: 1 of 2 read");
+        let status = fake.state().status;
+        assert_eq!(
+            (status.status.as_str(), status.message.as_str()),
+            ("waiting", "synapse: stopped; backing up 43 %")
+        );
     }
 }

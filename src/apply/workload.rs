@@ -74,8 +74,10 @@ pub(super) async fn add_layer(layer: &str, pebble: &Client) -> Result<(), Halt> 
         .await?)
 }
 
-pub(super) async fn replan(juju: &Juju, pebble: &Client) -> Result<(), Halt> {
-    juju.status_set(&Status::Maintenance("starting Synapse".to_owned()))?;
+pub(super) async fn replan(restarts: bool, juju: &Juju, pebble: &Client) -> Result<(), Halt> {
+    if restarts {
+        juju.status_set(&Status::Maintenance("starting Synapse".to_owned()))?;
+    }
     let change = pebble.replan().await?;
     match pebble.wait_change(&change, START_WAIT).await {
         Ok(_) => Ok(()),
@@ -121,7 +123,8 @@ pub(super) async fn show_version(
     let version = match admin_api::version().await {
         Ok(version) => version,
         Err(error) => {
-            tracing::warn!("{error:#}");
+            // At every hook of a Synapse that has no version to tell: not worth a line for admins.
+            tracing::debug!("{error:#}");
             return Ok(());
         }
     };

@@ -19,7 +19,7 @@ pub(super) const NO_PASSPHRASE: &str =
 pub(super) fn plan(state: &State) -> anyhow::Result<Plan> {
     let request = match &state.request {
         Some(Ok(request)) => request,
-        Some(Err(fault)) => return Ok(refuse(state, fault)),
+        Some(Err(fault)) => return refuse(state, fault),
         None => anyhow::bail!("an action was routed without its parameters"),
     };
     let planned = match request {
@@ -33,17 +33,20 @@ pub(super) fn plan(state: &State) -> anyhow::Result<Plan> {
     };
     let step = match planned {
         Ok(step) => step,
-        Err(refusal) => return Ok(refuse(state, refusal)),
+        Err(refusal) => return refuse(state, refusal),
     };
-    // The status goes on to say what a hook would say; only its steps are left to the hooks.
     Ok(Plan {
         steps: vec![step],
-        ..reconcile::plan(state)?
+        ..reconcile::view(state)?
     })
 }
 
-fn refuse(state: &State, text: impl Into<String>) -> Plan {
-    Plan::refuse(state.memory.clone(), text)
+/// Returns a plan that refuses the action. The status goes on to say what a hook would say.
+pub(super) fn refuse(state: &State, text: impl Into<String>) -> anyhow::Result<Plan> {
+    Ok(Plan {
+        refusal: Some(text.into()),
+        ..reconcile::view(state)?
+    })
 }
 
 fn create_backup(state: &State, take_over: bool) -> Result<Step, String> {
@@ -144,8 +147,9 @@ fn container(state: &State) -> Result<(&Settings, &Ready), String> {
     }
     match &state.workload {
         Workload::Ready(ready) => Ok((settings, ready)),
-        Workload::Unreadable(reason) => Err(format!(
-            "the container synapse does not answer as it should: {reason}"
+        Workload::Unreadable(condition) => Err(format!(
+            "the container synapse does not answer as it should: {}",
+            condition.text
         )),
         Workload::NotConnectable | Workload::Unread | Workload::Bystander { .. } => Err(
             "the container synapse is not up: wait until juju status shows it, then try again"

@@ -4,9 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use pebble_client::ServiceStatus;
 
 use super::volume::{Verdict, judge};
-use crate::plan::{Condition, IdentityCopy, Plan, PushFile, Step};
+use crate::plan::{Condition, IdentityCopy, Plan, PushFile, Replan, Step};
 use crate::state::{
-    BackupSettings, Memory, PassphraseSetting, Ready, Service, State, Store, Workload,
+    BackupSettings, KnownIdentity, Memory, PassphraseSetting, Ready, Service, State, Store, Volume,
+    Workload,
 };
 use crate::synapse::homeserver_yaml::{self, Rendered, Settings};
 use crate::synapse::identity::Identity;
@@ -24,12 +25,28 @@ pub(super) fn plan(state: &State) -> anyhow::Result<Plan> {
     plan_workload(state, false)
 }
 
+/// Returns what a hook would say, and does none of what it would do: for the actions.
+pub(super) fn view(state: &State) -> anyhow::Result<Plan> {
+    let mut plan = plan(state)?;
+    let starts = plan
+        .steps
+        .drain(..)
+        .any(|step| matches!(step, Step::AwaitHealth(_)));
+    if let (true, Workload::Ready(ready)) = (starts, &state.workload) {
+        plan.conditions
+            .extend(service_condition(&ready.service, ready.healthy));
+    }
+    Ok(plan)
+}
+
 /// Returns the same; `start_empty` tells that the admin confirmed that an earlier life is over.
 pub(super) fn plan_workload(state: &State, start_empty: bool) -> anyhow::Result<Plan> {
     let mut plan = Plan::nothing(state.memory.clone());
     plan.memory.storage_attached = state.storage_attached;
     plan.steps
         .extend(state.answer.clone().map(Step::AnswerProvider));
+    plan.steps
+        .extend(state.obsolete.clone().map(Step::RemoveRevision));
     if !state.is_main_unit() {
         plan_other_unit(state, &mut plan);
         return Ok(plan);
@@ -43,10 +60,7 @@ pub(super) fn plan_workload(state: &State, start_empty: bool) -> anyhow::Result<
                 plan.conditions
                     .push(Condition::waiting("synapse: waiting for the container"));
             }
-            (Ok(_), Workload::Unreadable(reason)) => {
-                plan.conditions
-                    .push(Condition::blocked(format!("synapse: {reason}")));
-            }
+            (Ok(_), Workload::Unreadable(condition)) => plan.conditions.push(condition.clone()),
             (Ok(settings), Workload::Ready(ready)) => {
                 plan_main_unit(state, settings, ready, start_empty, &mut plan)?;
             }
@@ -83,15 +97,24 @@ fn plan_main_unit(
     plan: &mut Plan,
 ) -> anyhow::Result<()> {
     let name = &settings.server_name;
+    if has_lived(name, &ready.volume, &ready.known) {
+        // Unit state goes with the unit and outlives its pods: the scope of the volume.
+        plan.memory.existed = Some(name.clone());
+    }
     match judge(name, &ready.volume, &ready.known, start_empty) {
         Verdict::Leave(condition) => plan.conditions.push(condition),
         Verdict::Stop(condition) => {
             plan.conditions.push(condition);
-            if !matches!(ready.service.status, None | Some(ServiceStatus::Inactive)) {
+            if !is_stopped(&ready.service) {
                 plan.steps.push(Step::StopService);
             }
         }
         Verdict::Run { identity, missing } => {
+            // What still runs there has the files open that are gone.
+            let restart = start_empty && !is_stopped(&ready.service);
+            if restart {
+                plan.steps.push(Step::StopService);
+            }
             if ready.run_as == RunAs::Synapse && ready.volume.owner != Some(names::UID) {
                 plan.steps.push(Step::OwnVolume);
             }
@@ -101,7 +124,7 @@ fn plan_main_unit(
                 run_as: ready.run_as,
             });
             plan.steps.extend(files.map(Step::PushFile));
-            plan_service(settings, &identity, ready, state.now, plan)?;
+            plan_service(settings, &identity, ready, restart, state.now, plan)?;
             // Juju runs one hook or action at a time: no backup is being made now.
             if ready
                 .volume
@@ -123,11 +146,13 @@ fn plan_service(
     settings: &Settings,
     identity: &Identity,
     ready: &Ready,
+    restart: bool,
     now: Timestamp,
     plan: &mut Plan,
 ) -> anyhow::Result<()> {
     let rendered = homeserver_yaml::render(settings, identity)?;
-    let layer = Layer::new(&rendered.digest, ready.run_as);
+    let digest = rendered.digest.clone();
+    let layer = Layer::new(&digest, ready.run_as);
     let planned = ready.plan.says(&layer);
     plan.steps.extend(files_to_push(rendered, ready, planned));
     if !planned {
@@ -137,11 +162,16 @@ fn plan_service(
         ready.service.status,
         None | Some(ServiceStatus::Inactive | ServiceStatus::Error)
     );
-    if !planned || must_start {
-        plan.steps.push(Step::Replan);
+    let restarts = !planned || must_start || restart;
+    // A layer is part of the plan as soon as it is added, also when the charm then dies.
+    let replans = restarts || plan.memory.replanned.as_ref() != Some(&digest);
+    if replans {
+        plan.steps.push(Step::Replan(Replan { digest, restarts }));
     }
-    if !planned || must_start || is_starting(ready, now) {
-        plan.steps.extend([Step::AwaitHealth, Step::ShowVersion]);
+    if replans || is_starting(ready, now) {
+        let name = settings.server_name.clone();
+        plan.steps
+            .extend([Step::AwaitHealth(name), Step::ShowVersion]);
         return Ok(());
     }
     plan.conditions
@@ -157,6 +187,20 @@ fn plan_service(
     Ok(())
 }
 
+fn is_stopped(service: &Service) -> bool {
+    matches!(service.status, None | Some(ServiceStatus::Inactive))
+}
+
+/// Whether there is a sign that the server of this name, and no other, lived.
+fn has_lived(server_name: &str, volume: &Volume, known: &KnownIdentity) -> bool {
+    let has_key = volume.server_names.iter().any(|name| name == server_name);
+    let has_copy = known
+        .copy
+        .as_ref()
+        .is_some_and(|(name, _)| name == server_name);
+    (volume.has_database && has_key) || has_copy || known.has_backups
+}
+
 /// Whether Synapse was started a moment ago, by a hook that was killed or by Pebble itself. No
 /// event says when it answers: Pebble's check has not failed yet, so it cannot recover either.
 fn is_starting(ready: &Ready, now: Timestamp) -> bool {
@@ -165,8 +209,8 @@ fn is_starting(ready: &Ready, now: Timestamp) -> bool {
 }
 
 /// Files are written when Pebble's plan was made for others, and when they are not there as
-/// they were written. Until Pebble replans, the digest in its plan stays the old one: a crash
-/// in between is made good by the next dispatch.
+/// they were written. The layer is added after them, so a crash in between is made good by the
+/// next dispatch.
 fn files_to_push(rendered: Rendered, ready: &Ready, planned: bool) -> Vec<Step> {
     use secrecy::ExposeSecret as _;
     let size = rendered.homeserver_yaml.expose_secret().len();
@@ -201,6 +245,9 @@ pub(crate) fn service_condition(service: &Service, healthy: bool) -> Option<Cond
             "synapse: started, but does not answer on port {} yet",
             names::PORT
         ))),
+        None | Some(ServiceStatus::Inactive) => Some(Condition::waiting(
+            "synapse: stopped; the next hook starts it",
+        )),
         _ => Some(Condition::blocked(
             "synapse: ends by itself right after its start, see its log: juju ssh --container synapse <unit> pebble \
              logs synapse",
@@ -215,7 +262,7 @@ fn copy_is_due(server_name: &str, identity: &Identity, ready: &Ready, plan: &Pla
     let starts = plan
         .steps
         .iter()
-        .any(|step| matches!(step, Step::AwaitHealth));
+        .any(|step| matches!(step, Step::AwaitHealth(_)));
     !copied && (ready.volume.has_database || starts)
 }
 
@@ -261,6 +308,8 @@ fn backup_conditions(backup: &BackupSettings) -> Vec<Condition> {
         }
         (PassphraseSetting::Unset | PassphraseSetting::Set(_), _) => {}
     }
+    let notes = backup.notes.iter();
+    conditions.extend(notes.map(|text| Condition::note(format!("backup: {text}"))));
     conditions.extend(backup.extra_paths.as_ref().err().map(fault));
     conditions.extend(backup.max_duration.as_ref().err().map(fault));
     conditions

@@ -31,6 +31,16 @@ pub fn compose(conditions: &[Condition], backups: &str) -> Status {
     }
 }
 
+/// Returns the same while something long goes on: `doing` ends every status, not only one in
+/// which nothing is wrong.
+pub fn compose_during(conditions: &[Condition], doing: &str) -> Status {
+    match compose(conditions, doing) {
+        Status::Blocked(text) => Status::Blocked(format!("{text}; {doing}")),
+        Status::Waiting(text) => Status::Waiting(format!("{text}; {doing}")),
+        other => other,
+    }
+}
+
 /// Returns what an active unit says about its backups, from memory, without asking S3.
 pub fn backup_line(store: &Store, memory: &Memory, now: Timestamp) -> String {
     let (Store::Ready(parameters), Some(answer)) = (store, &memory.store) else {

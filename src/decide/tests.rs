@@ -79,6 +79,7 @@ fn running_server() -> State {
                 (names::LOG_CONFIG.to_owned(), size(&rendered.log_config)),
             ]
             .into(),
+            fault: None,
         },
         known: KnownIdentity::default(),
         plan: CurrentPlan::parse(&layer).unwrap(),
@@ -98,6 +99,8 @@ fn running_server() -> State {
             since: Some(now()),
         }),
         store: None,
+        existed: Some(NAME.into()),
+        replanned: Some(rendered.digest),
     };
     state
 }
@@ -112,6 +115,7 @@ fn state(workload: Workload) -> State {
             ..BackupSettings::default()
         },
         answer: None,
+        obsolete: None,
         storage_attached: true,
         memory: Memory::default(),
         workload,

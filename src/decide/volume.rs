@@ -33,6 +33,9 @@ pub(super) fn judge(
     known: &KnownIdentity,
     start_empty: bool,
 ) -> Verdict {
+    if let Some(fault) = &volume.fault {
+        return Verdict::Stop(Condition::blocked(format!("storage: {fault}")));
+    }
     if let Some(before) = earlier_name(server_name, volume, known) {
         return Verdict::Leave(Condition::blocked(format!(
             "server_name was changed from {before} to {server_name}, but a server cannot be renamed after its first \
@@ -40,9 +43,16 @@ pub(super) fn judge(
         )));
     }
     let copy = known.copy.as_ref().map(|(_, identity)| identity);
-    let existed = copy.is_some() || known.has_backups;
-    if !volume.has_database && existed && !start_empty {
-        return Verdict::Stop(Condition::blocked(empty_volume(server_name)));
+    if !volume.has_database && !start_empty {
+        let remembered = known.existed.as_deref() == Some(server_name);
+        if copy.is_some() || known.has_backups || remembered {
+            return Verdict::Stop(Condition::blocked(empty_volume(server_name)));
+        }
+        // Once its files are being made, the question was answered.
+        let untouched = volume.identity.iter().all(Option::is_none);
+        if let Some(reason) = known.unanswered.as_ref().filter(|_| untouched) {
+            return Verdict::Stop(Condition::waiting(unanswered(server_name, reason)));
+        }
     }
     let files = identity::files(server_name);
     // A new identity only where there is no database that an old one belongs to.
@@ -87,26 +97,43 @@ pub(super) fn empty_volume(server_name: &str) -> String {
     )
 }
 
+/// Returns what is said when nobody can say whether the server existed.
+fn unanswered(server_name: &str, reason: &str) -> String {
+    format!(
+        "cannot tell whether {server_name} existed before: {reason} (asked again by each hook), or run start-empty \
+         confirm={server_name} to start anyway"
+    )
+}
+
 /// Returns the name under which this server started first, if that is another one.
+///
+/// A key alone is no first start: Synapse may never have come up with it. One of a server that
+/// is remembered to have lived is.
 fn earlier_name<'a>(
     server_name: &str,
     volume: &'a Volume,
     known: &'a KnownIdentity,
 ) -> Option<&'a str> {
-    if volume.server_names.is_empty() {
-        return known
-            .copy
-            .as_ref()
-            .map(|(name, _)| name.as_str())
-            .filter(|name| *name != server_name);
-    }
-    let first = volume.server_names.first().map(String::as_str);
-    first.filter(|_| volume.server_names.iter().all(|name| name != server_name))
+    let copied = known.copy.as_ref().map(|(name, _)| name.as_str());
+    let remembered = known.existed.as_deref();
+    let has_key = |name: &str| volume.server_names.iter().any(|known| known == name);
+    let before = if volume.has_database {
+        let first = volume.server_names.first().map(String::as_str);
+        first.filter(|_| !has_key(server_name)).or_else(|| {
+            copied
+                .or(remembered)
+                .filter(|_| volume.server_names.is_empty())
+        })
+    } else {
+        copied.or(remembered.filter(|name| has_key(name)))
+    };
+    before.filter(|name| *name != server_name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Level;
 
     const NAME: &str = "a.example";
 
@@ -132,9 +159,20 @@ mod tests {
         }
     }
 
+    fn remembered() -> KnownIdentity {
+        KnownIdentity {
+            existed: Some(NAME.into()),
+            ..known(None, false)
+        }
+    }
+
     fn runs_as(verdict: Verdict) -> (String, usize) {
+        runs_as_named(NAME, verdict)
+    }
+
+    fn runs_as_named(name: &str, verdict: Verdict) -> (String, usize) {
         match verdict {
-            Verdict::Run { identity, missing } => (identity.digest(NAME), missing.len()),
+            Verdict::Run { identity, missing } => (identity.digest(name), missing.len()),
             other => panic!("{other:?}"),
         }
     }
@@ -219,11 +257,98 @@ mod tests {
     }
 
     #[test]
+    fn server_that_is_remembered_is_not_started_on_an_empty_volume() {
+        let ours = Identity::generate().unwrap();
+        for volume in [volume(None, false), volume(Some(&ours), false)] {
+            let known = remembered();
+            let text = stops(judge(NAME, &volume, &known, false));
+            assert!(text.contains("is empty but a.example existed"), "{text}");
+            assert_eq!(
+                runs_as(judge(NAME, &volume, &known, true)).1 > 0,
+                volume.identity[0].is_none()
+            );
+        }
+        let other = KnownIdentity {
+            existed: Some("b.example".into()),
+            ..known(None, false)
+        };
+        assert_eq!(
+            runs_as(judge(NAME, &volume(None, false), &other, false)).1,
+            4
+        );
+    }
+
+    #[test]
+    fn new_server_waits_for_an_s3_that_does_not_answer_until_it_is_confirmed() {
+        let known = KnownIdentity {
+            unanswered: Some("S3 is down".into()),
+            ..known(None, false)
+        };
+        match judge(NAME, &volume(None, false), &known, false) {
+            Verdict::Stop(condition) => {
+                assert_eq!(condition.level, Level::Waiting);
+                assert!(condition.text.contains("S3 is down"), "{condition:?}");
+                assert!(
+                    condition.text.contains("start-empty confirm=a.example"),
+                    "{condition:?}"
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(
+            runs_as(judge(NAME, &volume(None, false), &known, true)).1,
+            4
+        );
+        // A first start that is under way goes on.
+        let ours = Identity::generate().unwrap();
+        assert_eq!(
+            runs_as(judge(NAME, &volume(Some(&ours), false), &known, false)).1,
+            0
+        );
+    }
+
+    #[test]
+    fn file_that_is_not_what_it_should_be_stops_synapse_and_is_named() {
+        let ours = Identity::generate().unwrap();
+        let mut volume = volume(Some(&ours), true);
+        volume.fault = Some("/data/a.example.form.key is not a regular file".into());
+        let text = stops(judge(NAME, &volume, &known(Some(&ours), false), true));
+        assert!(text.contains("form.key is not a regular file"), "{text}");
+    }
+
+    #[test]
+    fn key_of_a_name_under_which_nothing_ever_ran_does_not_keep_the_name() {
+        let ours = Identity::generate().unwrap();
+        let mistyped = volume(Some(&ours), false);
+        let mut elsewhere = known(None, false);
+        let verdict = judge("b.example", &without_parts(&mistyped), &elsewhere, false);
+        assert_eq!(runs_as_named("b.example", verdict).1, 4);
+        // Nor does a server that lived under the right name make it one that was renamed.
+        elsewhere.existed = Some("b.example".into());
+        let text = stops(judge(
+            "b.example",
+            &without_parts(&mistyped),
+            &elsewhere,
+            false,
+        ));
+        assert!(text.contains("b.example existed"), "{text}");
+    }
+
+    fn without_parts(volume: &Volume) -> Volume {
+        Volume {
+            identity: [const { None }; 4],
+            ..volume.clone()
+        }
+    }
+
+    #[test]
     fn changed_server_name_leaves_everything_as_it_is() {
         let ours = Identity::generate().unwrap();
         for (volume, known) in [
             (volume(Some(&ours), true), known(None, false)),
             (volume(None, false), known(Some(&ours), false)),
+            (volume(Some(&ours), false), remembered()),
+            (volume(None, true), remembered()),
         ] {
             match judge("b.example", &volume, &known, true) {
                 Verdict::Leave(condition) => {

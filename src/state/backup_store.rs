@@ -27,6 +27,8 @@ pub struct BackupSettings {
     pub extra_paths: Result<Vec<String>, String>,
     /// When a backup is ended, or what is wrong with that option.
     pub max_duration: Result<Duration, String>,
+    /// What the S3 provider asks for and does not get, though backups work.
+    pub notes: Vec<String>,
 }
 
 impl Default for BackupSettings {
@@ -36,6 +38,7 @@ impl Default for BackupSettings {
             passphrase: PassphraseSetting::Unset,
             extra_paths: Ok(Vec::new()),
             max_duration: Ok(Duration::ZERO),
+            notes: Vec::new(),
         }
     }
 }
@@ -74,11 +77,13 @@ pub(super) fn read(
     let relation = relation::read(&context.event, juju)?;
     let set = options.s3_options_set();
     let mut answer = None;
+    let mut notes = Vec::new();
     let store = match (relation, set.as_slice()) {
         (None, []) => Store::Unset,
         (None, _) => from_options(options, app, juju)?,
         (Some(relation), []) => {
-            answer = relation.answer(juju)?;
+            answer = relation.answer(app, juju)?;
+            notes = relation.notes();
             relation.into_store()
         }
         (Some(relation), set) => Store::Faulty(vec![format!(
@@ -94,6 +99,7 @@ pub(super) fn read(
         passphrase: read_passphrase(options, app, juju)?,
         extra_paths: options.extra_paths(),
         max_duration: options.max_duration(),
+        notes,
     };
     Ok((settings, answer))
 }
@@ -129,12 +135,16 @@ fn from_options(options: &Options, app: &str, juju: &Juju) -> Result<Store, juju
             Ok(content) => {
                 raw.access_key = content.get("access-key").cloned();
                 raw.secret_key = content.get("secret-key").cloned();
-                if let Some(field) = ["access-key", "secret-key"]
-                    .iter()
-                    .find(|key| !content.contains_key(**key))
-                {
+                let fields = ["access-key", "secret-key"];
+                let missing: Vec<&str> = fields
+                    .into_iter()
+                    .filter(|key| !content.contains_key(*key))
+                    .collect();
+                if !missing.is_empty() {
+                    // An update replaces all fields: naming the missing one alone would lose the other.
                     let fault = format!(
-                        "{uri} in s3_credentials has no field {field}: juju update-secret {uri} {field}=..."
+                        "{uri} in s3_credentials has no field {}: juju update-secret {uri} access-key=... secret-key=...",
+                        missing.join(" and no field ")
                     );
                     return Ok(Store::Faulty(vec![fault]));
                 }

@@ -233,7 +233,8 @@ fn server_name_fault(name: &str) -> Option<String> {
 fn baseurl_fault(url: &str) -> Option<String> {
     let fault = || {
         Some(format!(
-            "is {url:?}: give a URL such as https://matrix.example.com/"
+            "is {url:?}: give a URL such as https://matrix.example.com/; until then a running Synapse goes on as it \
+             is, and one that has to be started is not"
         ))
     };
     let Ok(parsed) = url.parse::<hyper::Uri>() else {

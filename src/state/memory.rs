@@ -1,7 +1,8 @@
 //! What the unit remembers from one dispatch to the next, in Juju's unit state.
 //!
-//! All of it can be found out again. It is kept so that a dispatch in which nothing changed
-//! asks neither S3 nor Juju's secrets.
+//! Most of it can be found out again and is kept so that a dispatch in which nothing changed
+//! asks neither S3 nor Juju's secrets. That a server existed cannot: the volume may be lost and
+//! S3 may not answer.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,8 @@ const STORAGE: &str = "storage";
 const IDENTITY_COPY: &str = "identity-copy";
 const VERSION: &str = "workload-version";
 const STORE: &str = "backup-store";
+const EXISTED: &str = "server-existed";
+const REPLANNED: &str = "replanned";
 
 /// What is remembered, typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +27,12 @@ pub struct Memory {
     pub version: Option<ShownVersion>,
     /// What S3 answered last.
     pub store: Option<StoreMemory>,
+    /// The name of the server that is known to have lived: it ran on this unit's volume, or had
+    /// backups. Never forgotten while the unit lives, only replaced by a server that ran.
+    pub existed: Option<String>,
+    /// The digest of the configuration with which Pebble last replanned for this charm. Pebble's
+    /// plan is new as soon as a layer is added; what runs is not.
+    pub replanned: Option<String>,
 }
 
 /// The version that `juju status` shows.
@@ -78,6 +87,8 @@ impl Memory {
             store: map
                 .get(STORE)
                 .and_then(|text| serde_json::from_str(text).ok()),
+            existed: map.get(EXISTED).cloned(),
+            replanned: map.get(REPLANNED).cloned(),
         }
     }
 
@@ -86,7 +97,7 @@ impl Memory {
     /// # Errors
     ///
     /// Fails when a value cannot be written as JSON, which is a bug.
-    pub fn to_fields(&self) -> Result<[(&'static str, Option<String>); 4], serde_json::Error> {
+    pub fn to_fields(&self) -> Result<[(&'static str, Option<String>); 6], serde_json::Error> {
         Ok([
             (
                 STORAGE,
@@ -104,6 +115,8 @@ impl Memory {
                 STORE,
                 self.store.as_ref().map(serde_json::to_string).transpose()?,
             ),
+            (EXISTED, self.existed.clone()),
+            (REPLANNED, self.replanned.clone()),
         ])
     }
 }
@@ -133,6 +146,8 @@ mod tests {
                     size_bytes: 5,
                 }),
             }),
+            existed: Some("a.example".into()),
+            replanned: Some("ef".into()),
         };
         let map = memory
             .to_fields()

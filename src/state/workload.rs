@@ -1,19 +1,22 @@
 //! What is in the workload container: the volume, Pebble's plan, and whether Synapse serves.
 
+mod known;
+mod volume;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use jujuna::{Juju, Revision};
-use pebble_client::{Client, Error, ServiceStatus};
+use jujuna::Juju;
+use pebble_client::{Client, Error, ErrorKind, ExitStatus, ServiceStatus};
 use secrecy::SecretString;
 
 use super::Memory;
-use crate::backup::{S3Client, S3Error, S3Parameters, catalog};
-use crate::synapse::identity::{self, Identity};
+use crate::backup::S3Parameters;
+use crate::plan::Condition;
+use crate::synapse::identity::Identity;
 use crate::synapse::layer::{CurrentPlan, RunAs};
-use crate::synapse::listing::list_folder;
 use crate::synapse::{admin_api, names};
 
 /// The label of the application's secret that holds a copy of the identity.
@@ -26,8 +29,8 @@ pub enum Workload {
     Unread,
     /// Pebble does not answer, because the container is not up.
     NotConnectable,
-    /// Pebble answers, but not as it should: what it says.
-    Unreadable(String),
+    /// Pebble answers, but not as it should, or not in time.
+    Unreadable(Condition),
     /// Synapse is none of this unit's business, or not yet.
     Bystander {
         /// Whether Synapse runs all the same.
@@ -67,6 +70,8 @@ pub struct Volume {
     pub server_names: Vec<String>,
     /// The files at its top, with their sizes in bytes.
     pub sizes: BTreeMap<String, u64>,
+    /// What is there in place of a file that root could read or trust without harm.
+    pub fault: Option<String>,
 }
 
 /// What is known of the identity beside the volume. Read only when it is needed.
@@ -74,8 +79,13 @@ pub struct Volume {
 pub struct KnownIdentity {
     /// The server name and identity in the application's secret.
     pub copy: Option<(String, Identity)>,
-    /// Whether finished backups of this server exist; asked only when the volume is empty.
+    /// The name of the server that this unit remembers to have lived.
+    pub existed: Option<String>,
+    /// Whether finished backups of this server exist; asked only when the volume is empty and
+    /// nothing else tells that it lived.
     pub has_backups: bool,
+    /// Why S3 could not say so just now, although it is set up.
+    pub unanswered: Option<String>,
     /// A new identity, should one be needed.
     pub fresh: Option<Identity>,
     /// Whether this unit leads; asked only when the copy may have to be written.
@@ -124,7 +134,18 @@ fn unreadable(error: &Error) -> Workload {
     if error.is_connection_problem() {
         return Workload::NotConnectable;
     }
-    Workload::Unreadable(crate::report::chain(error))
+    Workload::Unreadable(pebble_condition(error))
+}
+
+/// Returns what an error of Pebble's means for the status: a machine that hangs for a minute is
+/// nothing that someone must mend.
+pub(crate) fn pebble_condition(error: &Error) -> Condition {
+    let text = format!("synapse: {}", crate::report::chain(error));
+    if error.kind() == ErrorKind::Timeout {
+        Condition::waiting(text)
+    } else {
+        Condition::blocked(text)
+    }
 }
 
 /// Returns the state of the main unit's container.
@@ -137,7 +158,7 @@ pub(super) async fn read(
 ) -> anyhow::Result<Workload> {
     let read = async {
         tokio::try_join!(
-            read_volume(server_name, pebble),
+            volume::read(server_name, pebble),
             pebble.plan(),
             Service::read(pebble),
             healthy()
@@ -152,10 +173,10 @@ pub(super) async fn read(
         Some(run_as) => run_as,
         None => match ask_run_as(pebble).await {
             Ok(run_as) => run_as,
-            Err(error) => return Ok(unreadable(&error)),
+            Err(workload) => return Ok(workload),
         },
     };
-    let known = read_known(server_name, &volume, memory, store, juju).await?;
+    let known = known::read(server_name, &volume, memory, store, juju).await?;
     let healthy = healthy && service.is_active();
     Ok(Workload::Ready(Box::new(Ready {
         volume,
@@ -171,48 +192,8 @@ async fn healthy() -> Result<bool, Error> {
     Ok(admin_api::is_healthy().await)
 }
 
-async fn read_volume(server_name: &str, pebble: &Client) -> Result<Volume, Error> {
-    let Some(top) = list_folder(pebble, names::DATA_DIR).await? else {
-        return Ok(Volume::default());
-    };
-    let mut volume = Volume {
-        owner: pebble.file_info(names::DATA_DIR).await?.user_id,
-        // SQLite makes an empty file before it writes the first table.
-        has_database: top
-            .iter()
-            .any(|entry| entry.path == names::DATABASE && entry.size_bytes.unwrap_or_default() > 0),
-        server_names: top
-            .iter()
-            .filter_map(|entry| {
-                Some(
-                    entry
-                        .name
-                        .strip_suffix(names::SIGNING_KEY_SUFFIX)?
-                        .to_owned(),
-                )
-            })
-            .collect(),
-        sizes: top
-            .iter()
-            .map(|entry| (entry.path.clone(), entry.size_bytes.unwrap_or_default()))
-            .collect(),
-        ..Volume::default()
-    };
-    for (file, part) in identity::files(server_name)
-        .iter()
-        .zip(&mut volume.identity)
-    {
-        // An empty file is what a crash leaves, not a key.
-        if volume.sizes.get(&file.path).is_some_and(|size| *size > 0) {
-            let content = pebble.read_file(&file.path).await?;
-            *part = Some(String::from_utf8_lossy(&content).into_owned().into());
-        }
-    }
-    Ok(volume)
-}
-
 /// Asks the container whether it has root, by the one program that every image has.
-async fn ask_run_as(pebble: &Client) -> Result<RunAs, Error> {
+async fn ask_run_as(pebble: &Client) -> Result<RunAs, Workload> {
     let ask = pebble.exec([
         "python3",
         "-I",
@@ -220,70 +201,60 @@ async fn ask_run_as(pebble: &Client) -> Result<RunAs, Error> {
         "-c",
         "import os; print(os.geteuid())",
     ]);
-    let answer = ask.timeout(Duration::from_secs(30)).output().await?;
-    Ok(if answer.stdout.trim_ascii() == b"0" {
-        RunAs::Synapse
-    } else {
-        RunAs::Unchanged
-    })
+    match ask.timeout(Duration::from_secs(30)).output().await {
+        Ok(answer) => run_as(answer.status, &answer.stdout).map_err(Workload::Unreadable),
+        Err(error) => Err(unreadable(&error)),
+    }
 }
 
-async fn read_known(
-    server_name: &str,
-    volume: &Volume,
-    memory: &Memory,
-    store: Option<&S3Parameters>,
-    juju: &Juju,
-) -> anyhow::Result<KnownIdentity> {
-    let mut known = KnownIdentity::default();
-    let whole = volume.identity.iter().all(Option::is_some);
-    let digest = whole_identity(volume).map(|identity| identity.digest(server_name));
-    if digest.is_none() || digest != memory.identity_copy {
-        known.leads = juju.leader()?.is_some();
-    }
-    if whole && volume.has_database {
-        return Ok(known);
-    }
-    known.copy = read_copy(juju)?;
-    if !whole {
-        known.fresh = Some(Identity::generate().context("cannot make an identity")?);
-    }
-    if let (None, false, Some(store)) = (&known.copy, volume.has_database, store) {
-        // A fault of the backups' settings never keeps Synapse from starting.
-        known.has_backups = has_backups(store, server_name)
-            .await
-            .unwrap_or_else(|error| {
-                tracing::warn!("cannot ask S3 whether {server_name} existed: {error}");
-                false
-            });
-    }
-    Ok(known)
-}
-
-async fn has_backups(store: &S3Parameters, server_name: &str) -> Result<bool, S3Error> {
-    catalog::has_finished_backup_of(&S3Client::new(store)?, server_name).await
-}
-
-fn whole_identity(volume: &Volume) -> Option<Identity> {
-    let [signing, macaroon, form, registration] = volume.identity.clone();
-    Some(Identity::from_parts([
-        signing?,
-        macaroon?,
-        form?,
-        registration?,
-    ]))
-}
-
-fn read_copy(juju: &Juju) -> anyhow::Result<Option<(String, Identity)>> {
-    // The owner tracks a revision like anyone else: the newest is wanted.
-    match juju.secret_get_by_label(IDENTITY_LABEL, Revision::Refresh) {
-        Ok(content) => match Identity::from_secret(&content) {
-            Ok(copy) => Ok(Some(copy)),
-            Err(field) => {
-                anyhow::bail!("the application's secret {IDENTITY_LABEL:?} has no field {field}")
+/// Only an answer is believed: a Synapse that was run as root by mistake leaves files that it
+/// cannot open as anyone else.
+fn run_as(status: ExitStatus, stdout: &[u8]) -> Result<RunAs, Condition> {
+    let what = match status {
+        ExitStatus::Exited(0) => {
+            let said = String::from_utf8_lossy(stdout);
+            match said.trim().parse::<u32>() {
+                Ok(0) => return Ok(RunAs::Synapse),
+                Ok(_) => return Ok(RunAs::Unchanged),
+                Err(_) => "python3 did not say its user id".to_owned(),
             }
-        },
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error.into()),
+        }
+        ExitStatus::Exited(code) => format!("python3 ended with {code}"),
+        passing => {
+            return Err(Condition::waiting(format!(
+                "synapse: cannot tell as whom the container runs ({passing:?}); looked at again by the next hook"
+            )));
+        }
+    };
+    Err(Condition::blocked(format!(
+        "synapse: cannot tell as whom the container runs: {what}; use an image whose python3 works"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Level;
+
+    fn asked(status: ExitStatus, stdout: &str) -> Result<RunAs, Condition> {
+        run_as(status, stdout.as_bytes())
+    }
+
+    #[test]
+    fn user_is_known_only_from_an_answer() {
+        assert_eq!(asked(ExitStatus::Exited(0), "0\n"), Ok(RunAs::Synapse));
+        assert_eq!(asked(ExitStatus::Exited(0), "991\n"), Ok(RunAs::Unchanged));
+        for (status, stdout, level) in [
+            (ExitStatus::TimedOut, "", Level::Waiting),
+            (ExitStatus::Signaled(9), "", Level::Waiting),
+            (ExitStatus::Unknown, "", Level::Waiting),
+            (ExitStatus::StdioHeld, "", Level::Waiting),
+            (ExitStatus::Exited(1), "0\n", Level::Blocked),
+            (ExitStatus::Exited(0), "", Level::Blocked),
+        ] {
+            let condition = asked(status, stdout).unwrap_err();
+            assert_eq!(condition.level, level, "{status:?}");
+            assert!(condition.text.contains("as whom"), "{}", condition.text);
+        }
     }
 }

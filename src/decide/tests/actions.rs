@@ -138,6 +138,81 @@ fn confirmed_empty_start_goes_all_the_way() {
 }
 
 #[test]
+fn empty_start_stops_a_synapse_that_runs_on_files_that_are_gone() {
+    let mut state = running_server();
+    ready(&mut state).volume = Volume::default();
+    ready(&mut state).known.existed = Some(NAME.into());
+    ready(&mut state).known.fresh = Some(Identity::generate().unwrap());
+    let steps = steps(&act(state, start_empty(NAME)));
+    let at = |name: &str| steps.iter().position(|step| step == name).unwrap();
+    assert_eq!(at("StopService"), 0);
+    assert!(at("StopService") < at("Replan") && at("Replan") < at("RequireDatabase"));
+}
+
+#[test]
+fn refused_action_says_of_the_unit_what_a_hook_says() {
+    let mut other = with_backups(running_server());
+    other.unit = UnitName::new("synapse", 1);
+    let mut unnamed = running_server();
+    unnamed.homeserver = Err(vec!["server_name is not set".into()]);
+    let mut no_storage = state(Workload::Unread);
+    no_storage.storage_attached = false;
+    for make in [
+        lost_volume,
+        || state(Workload::NotConnectable),
+        || {
+            let mut state = with_backups(running_server());
+            state.backup.passphrase = PassphraseSetting::Unset;
+            state
+        },
+    ] {
+        let hook = reconcile(&make());
+        let plan = act(make(), CREATE);
+        assert!(plan.refusal.is_some() && plan.steps.is_empty());
+        assert!(!plan.conditions.is_empty());
+        assert_eq!(plan.conditions, hook.conditions);
+    }
+    for state in [other, unnamed, no_storage] {
+        let hook = reconcile(&state);
+        let plan = act(state, CREATE);
+        assert!(plan.refusal.is_some());
+        assert!(!plan.conditions.is_empty());
+        assert_eq!(plan.conditions, hook.conditions);
+    }
+}
+
+#[test]
+fn backup_of_a_stopped_synapse_does_not_say_that_all_is_well() {
+    for (status, level) in [
+        (None, Level::Waiting),
+        (Some(ServiceStatus::Inactive), Level::Waiting),
+        (Some(ServiceStatus::Error), Level::Blocked),
+        (Some(ServiceStatus::Backoff), Level::Blocked),
+    ] {
+        let mut state = with_backups(running_server());
+        ready(&mut state).service.status = status;
+        ready(&mut state).healthy = false;
+        let plan = act(state, CREATE);
+        assert_eq!(steps(&plan), ["CreateBackup"]);
+        assert!(texts(&plan, level)[0].starts_with("synapse: "), "{plan:?}");
+    }
+    // Started a moment ago: the hook would wait for it.
+    let mut state = with_backups(running_server());
+    ready(&mut state).healthy = false;
+    assert!(texts(&act(state, CREATE), Level::Waiting)[0].contains("does not answer"));
+}
+
+#[test]
+fn registration_on_a_stopped_synapse_says_that_it_is_stopped() {
+    let mut state = running_server();
+    ready(&mut state).service.status = Some(ServiceStatus::Inactive);
+    assert_eq!(
+        refusal(state, register()),
+        "synapse: stopped; the next hook starts it"
+    );
+}
+
+#[test]
 fn wrong_parameter_is_refused_with_its_reason() {
     let mut state = running_server();
     state.request = Some(Err("username \"A\" is not allowed".into()));

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::*;
-use crate::plan::Answer;
+use crate::plan::{Answer, Condition};
 use crate::state::{StoreMemory, StoreProblem};
 
 const FIRST_START: [&str; 12] = [
@@ -68,6 +68,21 @@ fn crash_between_push_and_replan_is_made_good() {
     ready(&mut state).plan =
         CurrentPlan::parse(&Layer::new("old", RunAs::Synapse).to_yaml().unwrap()).unwrap();
     assert!(steps(&reconcile(&state)).contains(&"Replan".to_owned()));
+}
+
+#[test]
+fn crash_between_layer_and_replan_is_made_good_once() {
+    let mut state = running_server();
+    // Pebble's plan is new, what runs is old.
+    let digest = state.memory.replanned.replace("old".into()).unwrap();
+    let plan = reconcile(&state);
+    assert_eq!(steps(&plan), ["Replan", "AwaitHealth", "ShowVersion"]);
+    match &plan.steps[0] {
+        Step::Replan(replan) => assert_eq!((&replan.digest, replan.restarts), (&digest, false)),
+        other => panic!("{other:?}"),
+    }
+    state.memory.replanned = Some(digest);
+    assert!(steps(&reconcile(&state)).is_empty());
 }
 
 #[test]
@@ -181,6 +196,70 @@ fn lost_volume_stops_synapse_until_it_is_confirmed() {
 
     ready(&mut state).service.status = Some(ServiceStatus::Inactive);
     assert!(steps(&reconcile(&state)).is_empty());
+}
+
+#[test]
+fn server_that_ran_is_remembered_and_not_started_without_its_data() {
+    // Without a copy of the identity: this unit does not lead.
+    let mut state = running_server();
+    state.memory.existed = None;
+    state.memory.identity_copy = None;
+    let plan = reconcile(&state);
+    assert_eq!(plan.memory.existed.as_deref(), Some(NAME));
+
+    ready(&mut state).volume = Volume::default();
+    ready(&mut state).known.existed = plan.memory.existed;
+    let plan = reconcile(&state);
+    assert_eq!(steps(&plan), ["StopService"]);
+    assert!(texts(&plan, Level::Blocked)[0].contains("start-empty confirm=a.example"));
+}
+
+#[test]
+fn backups_that_were_seen_once_are_remembered() {
+    let mut state = new_server();
+    ready(&mut state).known.has_backups = true;
+    assert_eq!(reconcile(&state).memory.existed.as_deref(), Some(NAME));
+    ready(&mut state).known.has_backups = false;
+    assert_eq!(reconcile(&state).memory.existed, None);
+    // A changed name is a fault of the option, not of the memory.
+    let mut state = running_server();
+    state.homeserver = Ok(Settings {
+        server_name: "b.example".into(),
+        ..settings()
+    });
+    assert_eq!(reconcile(&state).memory.existed.as_deref(), Some(NAME));
+}
+
+#[test]
+fn new_server_waits_for_an_s3_that_is_set_up_and_does_not_answer() {
+    let mut state = with_backups(new_server());
+    ready(&mut state).known.unanswered = Some("S3 is down".into());
+    let plan = reconcile(&state);
+    assert_eq!(steps(&plan), ["ProbeStore"]);
+    assert!(texts(&plan, Level::Waiting)[0].contains("S3 is down"));
+    assert!(texts(&plan, Level::Blocked).is_empty());
+}
+
+#[test]
+fn pebble_that_hangs_is_waited_for_and_one_that_refuses_is_not() {
+    for condition in [
+        Condition::waiting("synapse: slow"),
+        Condition::blocked("synapse: no"),
+    ] {
+        let plan = reconcile(&state(Workload::Unreadable(condition.clone())));
+        assert!(steps(&plan).is_empty());
+        assert_eq!(plan.conditions, [condition]);
+    }
+}
+
+#[test]
+fn what_the_provider_does_not_get_is_a_remark() {
+    let mut state = with_backups(running_server());
+    state.backup.notes = vec!["attributes from s3 is not used".into()];
+    assert_eq!(
+        texts(&reconcile(&state), Level::Note),
+        ["backup: attributes from s3 is not used"]
+    );
 }
 
 #[test]

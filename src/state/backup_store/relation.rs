@@ -61,16 +61,33 @@ impl Relation {
     /// # Errors
     ///
     /// Fails when Juju does not say who leads.
-    pub(super) fn answer(&self, juju: &Juju) -> Result<Option<Answer>, jujuna::Error> {
+    pub(super) fn answer(&self, app: &str, juju: &Juju) -> Result<Option<Answer>, jujuna::Error> {
         let Some((key, value)) = self.wanted() else {
             return Ok(None);
         };
-        let leads = juju.leader()?.is_some();
-        Ok(leads.then(|| Answer {
+        // Others may not even read what their application wrote.
+        if juju.leader()?.is_none() {
+            return Ok(None);
+        }
+        let written = juju.relation_get_app(&self.id, app)?;
+        let is_due = written.get(key) != Some(&value);
+        Ok(is_due.then(|| Answer {
             relation: self.id.clone(),
             key,
             value,
         }))
+    }
+
+    /// Returns what the provider asks for and does not get, though backups work.
+    pub(super) fn notes(&self) -> Vec<String> {
+        ["attributes", "storage-class"]
+            .into_iter()
+            .filter(|key| {
+                let value = self.bag.get(*key).map(|value| value.trim());
+                value.is_some_and(|value| !matches!(value, "" | "[]" | "{}" | "STANDARD"))
+            })
+            .map(|key| format!("{key} from {} is not used", self.app))
+            .collect()
     }
 
     fn wanted(&self) -> Option<(&'static str, String)> {
@@ -132,6 +149,12 @@ impl Relation {
                 "{app} asks for version 2 of the S3 API: set its s3-api-version to 4"
             )]);
         }
+        if let Some(class) = text("storage-class").filter(|class| needs_thaw(class)) {
+            return Store::Faulty(vec![format!(
+                "{app} asks for storage-class {class}, whose objects cannot be read at once: juju config {app} \
+                 storage-class=STANDARD"
+            )]);
+        }
         let raw = RawS3Parameters {
             access_key,
             secret_key,
@@ -146,9 +169,16 @@ impl Relation {
     }
 }
 
+/// Whether objects of this class must be restored, for hours and money, before they are read.
+fn needs_thaw(storage_class: &str) -> bool {
+    let class = storage_class.to_ascii_uppercase();
+    class == "GLACIER" || class == "DEEP_ARCHIVE"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jujuna::testing::{FakeJuju, Relation as FakeRelation, State};
 
     fn relation(pairs: &[(&str, &str)]) -> Relation {
         Relation {
@@ -256,6 +286,60 @@ mod tests {
         let mut relation = complete();
         relation.bag.remove("secret-key");
         assert!(fault(relation).contains("secret-key from s3-integrator"));
+    }
+
+    #[test]
+    fn storage_class_that_must_be_thawed_is_refused_by_name() {
+        for class in ["GLACIER", "deep_archive"] {
+            let mut relation = complete();
+            relation.bag.insert("storage-class".into(), class.into());
+            let text = fault(relation);
+            assert!(
+                text.contains(class) && text.contains("juju config s3-integrator storage-class="),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_the_provider_asks_for_in_vain_is_said() {
+        let mut relation = complete();
+        relation
+            .bag
+            .insert("storage-class".into(), "STANDARD_IA".into());
+        assert_eq!(
+            relation.notes(),
+            [
+                "attributes from s3-integrator is not used",
+                "storage-class from s3-integrator is not used"
+            ]
+        );
+        assert!(matches!(relation.into_store(), Store::Ready(_)));
+        relation = complete();
+        relation.bag.insert("attributes".into(), "[]".into());
+        relation.bag.insert("storage-class".into(), String::new());
+        assert!(relation.notes().is_empty());
+    }
+
+    #[test]
+    fn answer_that_is_written_is_not_written_again() {
+        let relation = relation(&[("data", "{}")]);
+        let model = State::new("synapse/0")
+            .with_leader(true)
+            .with_relation(FakeRelation::new("backup", 7, "s3-integrator"));
+        let juju = |model: State| Juju::new(Box::new(FakeJuju::new(model)));
+        let answer = relation.answer("synapse", &juju(model)).unwrap().unwrap();
+        assert_eq!(
+            (answer.key, answer.value.as_str()),
+            ("bucket", "relation-7")
+        );
+
+        let mut written = FakeRelation::new("backup", 7, "s3-integrator");
+        written.app_data = [("bucket".to_owned(), "relation-7".to_owned())].into();
+        let model = State::new("synapse/0")
+            .with_leader(true)
+            .with_relation(written);
+        assert_eq!(relation.answer("synapse", &juju(model)).unwrap(), None);
     }
 
     #[test]

@@ -101,6 +101,25 @@ fn secret_that_is_not_there_says_what_to_do() {
 }
 
 #[test]
+fn secret_without_a_field_names_all_that_an_update_must_give() {
+    let uri = "secret:9m4e2mr0ui3e8a215n4g";
+    for (content, missing) in [
+        ([("access-key", "AK")], "has no field secret-key: "),
+        ([("secret-key", "SK")], "has no field access-key: "),
+        (
+            [("other", "x")],
+            "no field access-key and no field secret-key: ",
+        ),
+    ] {
+        let secret = jujuna::testing::Secret::granted("9m4e2mr0ui3e8a215n4g", content);
+        let values = json!({"s3_bucket": "b", "s3_endpoint": "http://a", "s3_credentials": uri});
+        let text = faults(&read_with(unit().with_secret(secret), values));
+        assert!(text.contains(missing), "{text}");
+        assert!(text.contains("access-key=... secret-key=..."), "{text}");
+    }
+}
+
+#[test]
 fn text_that_is_no_secret_is_refused_by_the_option() {
     let settings = read_with(unit(), json!({"backup_passphrase_secret": "hunter2"}));
     match settings.passphrase {
