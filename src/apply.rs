@@ -23,8 +23,6 @@ pub struct Applied {
     pub results: BTreeMap<String, String>,
     /// Why an action failed, or was refused.
     pub failure: Option<String>,
-    /// Whether an action was refused before anything was done.
-    pub refused: bool,
 }
 
 /// The ways out of the charm.
@@ -84,7 +82,6 @@ pub async fn apply(plan: Plan, outside: &mut Outside<'_>) -> anyhow::Result<Appl
         conditions: plan.conditions,
         memory: plan.memory,
         results: BTreeMap::new(),
-        refused: plan.refusal.is_some(),
         failure: plan.refusal,
     };
     let mut halted = false;

@@ -63,8 +63,6 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 fn tell(route: &Route, ended: Ended, juju: &mut Juju) -> anyhow::Result<Outcome> {
     let Ended { state, applied } = ended;
     let status = unit_status(&state, &applied);
-    // A refused action changes nothing, and looked at no more than its refusal needs.
-    let changes_status = route.changes_status() && !applied.refused;
     match route {
         Route::Ignore => return Ok(Outcome::Done),
         Route::Teardown => {
@@ -80,7 +78,7 @@ fn tell(route: &Route, ended: Ended, juju: &mut Juju) -> anyhow::Result<Outcome>
             tell_action(applied, juju)?;
         }
     }
-    if changes_status {
+    if route.changes_status() {
         juju.status_set(&status)?;
     }
     Ok(match status {
