@@ -8,6 +8,7 @@ import argparse
 import os
 import pathlib
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -159,6 +160,8 @@ def main():
     parser.add_argument("--quick", action="store_true", help="measure once")
     parser.add_argument("--only", action="append", choices=("hooks", "memory", "backup"), help="do this part")
     arguments = parser.parse_args()
+    # The model and the server have to be ended in any case.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = pathlib.Path(tempfile.mkdtemp(prefix="bench-", dir="/tmp"))
     model, s3, done = Model("bench", folder / "models", quiet=True), None, False
     try:
