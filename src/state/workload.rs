@@ -64,7 +64,7 @@ pub struct Volume {
     pub owner: Option<u32>,
     /// Whether there is a database.
     pub has_database: bool,
-    /// The files of the identity, in the order of [`identity::files`].
+    /// The files of the identity, in the order of [`identity::files`](crate::synapse::identity::files).
     pub identity: [Option<SecretString>; 4],
     /// The servers whose signing keys are there.
     pub server_names: Vec<String>,

@@ -59,7 +59,7 @@ const SHORTEST_GRACE: Duration = Duration::from_millis(10);
 /// # }
 /// ```
 pub struct Process {
-    /// Where the process reads; there with [`Stdin::Piped`] only.
+    /// Where the process reads; there with [`Stdin::Piped`](crate::Stdin::Piped) only.
     pub stdin: Option<ProcessStdin>,
     /// What the process writes.
     pub stdout: Option<ProcessStdout>,
