@@ -120,6 +120,9 @@ fn churn(folder: &Path, goes_on: &AtomicBool) {
     }
 }
 
+/// How long a Synapse takes to end that is slower than the next hook.
+const SLOW_STOP: Duration = Duration::from_secs(2);
+
 /// Leaves a layer and what runs as a charm does that dies between adding the one and replanning:
 /// Pebble's plan is new, what runs is not.
 fn layer_without_replan(charm: &Deployed) {
@@ -129,17 +132,20 @@ fn layer_without_replan(charm: &Deployed) {
         .split_once("SYNAPSE_CHARM_CONFIG: ")
         .and_then(|(_, rest)| rest.split_whitespace().next());
     let old = plan.replace(digest.unwrap(), "old");
-    charm.pebble(async |client| {
-        let label = "synapse-charm";
-        client.add_layer(label, &old, LayerMode::Combine).await?;
-        let change = client.replan().await?;
-        client.wait_change(&change, Duration::from_mins(1)).await?;
-        client.add_layer(label, &plan, LayerMode::Combine).await
-    });
-    charm
-        .juju
-        .exec(MAIN, &["state-set", "replanned=old"])
-        .unwrap();
+    let run_old_with_new_plan = || {
+        charm.pebble(async |client| {
+            let label = "synapse-charm";
+            client.add_layer(label, &old, LayerMode::Combine).await?;
+            let change = client.replan().await?;
+            client.wait_change(&change, Duration::from_mins(1)).await?;
+            client.add_layer(label, &plan, LayerMode::Combine).await
+        });
+        charm
+            .juju
+            .exec(MAIN, &["state-set", "replanned=old"])
+            .unwrap();
+    };
+    run_old_with_new_plan();
     let old = since();
     charm.fire("update-status");
     charm.wait(MAIN, "active", "");
@@ -151,6 +157,24 @@ fn layer_without_replan(charm: &Deployed) {
         .unwrap();
     charm.fire("update-status");
     assert_eq!(since(), started, "it was restarted though it was right");
+
+    // As a killed hook leaves it: Pebble still stops the old process when the next hook comes.
+    run_old_with_new_plan();
+    charm.pebble(async |client| {
+        client.signal("SIGSTOP", &["synapse"]).await?;
+        client.replan().await
+    });
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(SLOW_STOP);
+            charm.pebble(async |client| {
+                let go_on = ["pkill", "-CONT", "-f", "synapse.app.homeserver"];
+                client.exec(go_on).output().await
+            });
+        });
+        charm.fire("update-status");
+    });
+    charm.wait(MAIN, "active", "");
 }
 
 #[test]

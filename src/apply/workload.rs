@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jujuna::{Juju, Status};
-use pebble_client::{Client, ErrorKind, LayerMode, ServiceStatus, WriteFile};
+use pebble_client::{ChangeSelect, Client, ErrorKind, LayerMode, ServiceStatus, WriteFile};
 use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, sleep};
 
@@ -24,6 +24,8 @@ const HEALTH_POLL: Duration = Duration::from_millis(200);
 const STOP_WAIT: Duration = Duration::from_secs(40);
 /// A restart stops first.
 const START_WAIT: Duration = Duration::from_mins(1);
+/// Kinds of changes that start and stop services.
+const CHANGES_OF_SERVICES: [&str; 5] = ["autostart", "replan", "restart", "start", "stop"];
 const CHOWN_WAIT: Duration = Duration::from_secs(30);
 
 pub(super) async fn stop(pebble: &Client) -> Result<(), Halt> {
@@ -78,6 +80,7 @@ pub(super) async fn replan(restarts: bool, juju: &Juju, pebble: &Client) -> Resu
     if restarts {
         juju.status_set(&Status::Maintenance("starting Synapse".to_owned()))?;
     }
+    let_changes_end(pebble).await?;
     let change = pebble.replan().await?;
     match pebble.wait_change(&change, START_WAIT).await {
         Ok(_) => Ok(()),
@@ -90,6 +93,22 @@ pub(super) async fn replan(restarts: bool, juju: &Juju, pebble: &Client) -> Resu
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// A dispatch that was killed leaves its change behind, and Pebble refuses to start what another change is stopping.
+async fn let_changes_end(pebble: &Client) -> Result<(), Halt> {
+    for change in pebble.changes(ChangeSelect::InProgress, None).await? {
+        if !CHANGES_OF_SERVICES.contains(&change.kind.as_str()) {
+            continue;
+        }
+        match pebble.wait_change(&change.id, START_WAIT).await {
+            Ok(_) => {}
+            // How it ended is for the replan to see.
+            Err(error) if error.kind() == ErrorKind::ChangeFailed => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Waits until Synapse answers. Ends early when Pebble says that it ended.
