@@ -76,7 +76,7 @@ def use(model):
         bob.send(room, text)
     media = {}
     for number in range(MEDIA_FILES):
-        content = secrets.token_bytes(1000 + 40_000 * number)
+        content = secrets.token_bytes(1000 + 500_000 * number)
         media[bob.upload(f"file {number} 'quoted'.bin", content)] = content
     say(f"   {alice.user_id} and {len(USERS) - 1} others are in {room}")
     return messages, media
