@@ -150,6 +150,7 @@ impl Pod {
         for container in &self.spec.containers {
             let name = container.name.clone();
             let recipe = self.recipe(container)?;
+            recipe.forget()?;
             starts.spawn(async move { (name, PebbleDaemon::start(recipe).await) });
         }
         while let Some(started) = starts.join_next().await {
@@ -290,8 +291,8 @@ impl Pod {
         Ok(())
     }
 
-    /// Ends the pod and starts one of the same name in its place, as an upgrade or an eviction does: the charm's root and all
-    /// containers are fresh, storages, network, forwards and exposed ports stay.
+    /// Ends the pod and starts one of the same name in its place, as an upgrade or an eviction does: the charm's root, all
+    /// containers and what their Pebbles remember are fresh, storages, network, forwards and exposed ports stay.
     ///
     /// # Errors
     /// As [`Pod::start`].

@@ -45,6 +45,10 @@ pub(crate) fn before(model: &mut Model, name: &UnitName, hook: &Hook) -> Told {
     let Some(unit) = model.units.get_mut(name) else {
         return told;
     };
+    if let Hook::Pebble(event) = hook {
+        // Told again while its hook runs, it is something new.
+        forget_event(&mut unit.agent.pebble, event);
+    }
     let workload = match hook {
         Hook::Install => Some(Status::new("maintenance", "installing charm software")),
         Hook::Stop => Some(Status::new("maintenance", "")),
@@ -155,7 +159,6 @@ pub(crate) fn done(
             state.storage.remove(id);
             unit.storage.remove(id);
         }
-        Hook::Pebble(event) => forget_event(&mut state.pebble, event),
         _ => {}
     }
     drop_silent_relations(model, name);
@@ -204,8 +207,10 @@ pub(crate) fn failed(model: &mut Model, name: &UnitName, hook: &Hook) {
     };
     let state = &mut unit.agent;
     match hook {
-        Hook::Pebble(event @ PebbleEvent::Ready { .. }) => forget_event(&mut state.pebble, event),
-        Hook::Pebble(_) => {
+        Hook::Pebble(PebbleEvent::Ready { .. }) => {}
+        Hook::Pebble(event) => {
+            forget_event(&mut state.pebble, event);
+            state.pebble.push_front(event.clone());
             state.paused_until = Some(Instant::now() + UNITER_RESTART);
             state.again = None;
             state.started = false;
@@ -244,6 +249,11 @@ pub(crate) fn unprepared(model: &mut Model, name: &UnitName, why: &str) -> bool 
 
 /// Notes what Pebble told, unless it is already waiting to be delivered.
 pub(crate) fn pebble(model: &mut Model, name: &UnitName, event: PebbleEvent) {
+    if let PebbleEvent::Notice { container, key, .. } = &event {
+        let text = format!("container {container:?}: custom notice, key {key:?}");
+        let (unit, module) = (name.to_string(), "juju.worker.uniter");
+        model.log.write(&unit, "DEBUG", module, &text);
+    }
     if let Some(unit) = model.units.get_mut(name)
         && !unit.agent.pebble.contains(&event)
     {

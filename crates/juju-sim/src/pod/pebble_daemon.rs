@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::network::{child_pid, program};
-use super::root::{Access, Root, make_folder};
+use super::root::{Access, Root, make_folder, remove_folder};
 use super::{ContainerSpec, Privilege, nursery, pebble_poll};
 
 /// What Kubernetes gives a pod between TERM and KILL.
@@ -27,6 +27,10 @@ const SOCKET_PATH_MAX_BYTES: usize = 107;
 /// Where Juju puts the folder of the socket in a workload's container.
 const SOCKET_FOLDER_INSIDE: &str = "/charm/container";
 const PEBBLE_INSIDE: &str = "/charm/bin/pebble";
+/// Where an image may bring layers of its own. Pebble takes them over once, into its state.
+const LAYERS_INSIDE: &str = "/var/lib/pebble/default";
+/// Where Juju has Pebble keep its state: beside the socket, on a volume that lives as long as the pod.
+const STATE: &str = "pebble";
 
 /// All that is needed to start a container again and again.
 #[derive(Debug, Clone)]
@@ -78,6 +82,11 @@ impl Recipe {
         self.socket_folder().join("pebble.socket")
     }
 
+    /// What Pebble remembers when its container starts anew, and a new pod does not have.
+    pub(super) fn forget(&self) -> anyhow::Result<()> {
+        remove_folder(&self.socket_folder().join(STATE))
+    }
+
     fn log(&self) -> PathBuf {
         self.folder.join("pebble.log")
     }
@@ -122,7 +131,7 @@ impl Recipe {
         )?;
         root.bind(&self.pebble, Path::new(PEBBLE_INSIDE), Access::ReadOnly)?;
         root.bind(&socket, Path::new(SOCKET_FOLDER_INSIDE), Access::ReadWrite)?;
-        make_folder(&root.on_host(Path::new("/var/lib/pebble/default")), 0o755)?;
+        make_folder(&root.on_host(Path::new(LAYERS_INSIDE)), 0o755)?;
         for (from, to) in &self.volumes {
             make_folder(from, 0o755)?;
             root.bind(from, to, Access::ReadWrite)?;
@@ -155,11 +164,17 @@ impl Recipe {
         (environment.entry("PATH".into())).or_insert_with(|| {
             "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into()
         });
-        environment.insert("JUJU_CONTAINER_NAME".into(), self.container.name.clone());
-        environment.insert(
-            "PEBBLE_SOCKET".into(),
-            format!("{SOCKET_FOLDER_INSIDE}/pebble.socket"),
-        );
+        for (name, value) in [
+            ("JUJU_CONTAINER_NAME", self.container.name.clone()),
+            (
+                "PEBBLE_SOCKET",
+                format!("{SOCKET_FOLDER_INSIDE}/pebble.socket"),
+            ),
+            ("PEBBLE", format!("{SOCKET_FOLDER_INSIDE}/{STATE}")),
+            ("PEBBLE_COPY_ONCE", LAYERS_INSIDE.into()),
+        ] {
+            environment.insert(name.into(), value);
+        }
         environment
     }
 }

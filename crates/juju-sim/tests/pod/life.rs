@@ -18,6 +18,7 @@ async fn started_pod_charm_sees_its_own_root_and_every_pebble() {
             "0",
             "synapse-0",
             "/var/lib/juju/agents/unit-synapse-0/charm",
+            "pebble",
             "pebble.socket",
         ]
     );

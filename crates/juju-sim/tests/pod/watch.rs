@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use juju_sim::pod::{PebbleEvent, Pod};
+use juju_sim::pod::{PebbleEvent, Pod, Privilege};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::fixture::{Fixture, answers, exec, pebble, replan, succeed};
+use crate::fixture::{Fixture, answers, eventually, exec, pebble, replan, succeed};
 
 async fn next(events: &mut UnboundedReceiver<PebbleEvent>) -> PebbleEvent {
     tokio::time::timeout(Duration::from_secs(30), events.recv())
@@ -90,7 +90,7 @@ async fn replaced_pod_is_fresh_and_keeps_volume_and_exposed_port() {
         fixture
             .charm(&pod, &["sh", "-c", "ls /tmp /charm/containers/synapse"])
             .await,
-        "/charm/containers/synapse:\npebble.socket\n\n/tmp:\n"
+        "/charm/containers/synapse:\npebble\npebble.socket\n\n/tmp:\n"
     );
     assert!(std::net::TcpStream::connect(address).is_ok());
 }
@@ -115,6 +115,75 @@ async fn custom_notices_come_in_order_and_again_to_a_new_watcher() {
         [next(&mut again).await, next(&mut again).await],
         [second, first]
     );
+}
+
+const NOTIFIER: &str = "/charm/bin/pebble notify example.com/job-resume";
+
+/// A service that notifies and stays, as Pebble takes one that ends at once for a failure.
+fn notifier(name: &str, notify: &str, more: &str) -> String {
+    format!(
+        "services: {{{name}: {{override: replace, startup: enabled, command: 'sh -c \"{notify}; sleep 1000\"'{more}}}}}"
+    )
+}
+
+#[tokio::test]
+async fn service_notifies_with_the_pods_own_pebble_and_environment() {
+    for fixture in [Fixture::new(), Fixture::new().ordinary()] {
+        let pod = fixture.pod().await;
+        let mut events = pod.watch_pebble();
+        assert_eq!(next(&mut events).await, ready());
+        let notify = format!("echo $PEBBLE $PEBBLE_SOCKET >/data/seen; {NOTIFIER}");
+        replan(&pod, &notifier("job", &notify, ""));
+        let event = next(&mut events).await;
+        assert!(
+            matches!(&event, PebbleEvent::CustomNotice { key, .. } if key == "example.com/job-resume"),
+            "{event:?}"
+        );
+        assert_eq!(
+            exec(&pod, &["cat", "/data/seen"]),
+            "/charm/container/pebble /charm/container/pebble.socket\n"
+        );
+    }
+}
+
+#[tokio::test]
+async fn another_users_notice_is_taken_by_pebble_and_not_told_to_the_agent() {
+    let fixture = Fixture::new();
+    if fixture.privilege == Privilege::Ordinary {
+        // There is no other user.
+        return;
+    }
+    let pod = fixture.pod().await;
+    let mut events = pod.watch_pebble();
+    assert_eq!(next(&mut events).await, ready());
+    replan(
+        &pod,
+        &notifier("job", NOTIFIER, ", user-id: 991, group-id: 991"),
+    );
+    eventually("the notice is there", || {
+        let notices = succeed(pebble(&pod, &["notices", "--users=all"]));
+        notices.lines().any(|line| {
+            let words: Vec<_> = line.split_whitespace().collect();
+            words.get(1..4) == Some(&["991", "custom", "example.com/job-resume"])
+        })
+    })
+    .await;
+    // A notice is told in the order in which it was taken: one that is told now was not preceded by another.
+    let own = notify(&pod, "example.com/own");
+    assert_eq!(next(&mut events).await, own);
+}
+
+#[tokio::test]
+async fn pebbles_state_outlives_its_container_and_not_the_pod() {
+    let fixture = Fixture::new();
+    let mut pod = fixture.pod().await;
+    notify(&pod, "example.com/kept");
+    pod.kill_container("synapse").await.unwrap();
+    eventually("it is back", || answers(&pod)).await;
+    let kept = |pod: &Pod| succeed(pebble(pod, &["notices"])).contains("example.com/kept");
+    assert!(kept(&pod));
+    pod.replace().await.unwrap();
+    assert!(!kept(&pod));
 }
 
 #[tokio::test]

@@ -28,11 +28,17 @@ struct Fixture {
 impl Fixture {
     /// A model in which `recorder/0` has run its first hooks.
     fn new() -> Self {
+        Self::with_dispatch("")
+    }
+
+    /// The same with these lines of shell in its `dispatch`.
+    fn with_dispatch(more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let charm = folder.path().join("charm");
         std::fs::create_dir(&charm).unwrap();
         std::fs::write(charm.join("metadata.yaml"), METADATA).unwrap();
-        std::fs::write(charm.join("dispatch"), "#!/bin/sh\nstatus-set active\n").unwrap();
+        let dispatch = format!("#!/bin/sh\nstatus-set active\n{more}\n");
+        std::fs::write(charm.join("dispatch"), dispatch).unwrap();
         let executable = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(charm.join("dispatch"), executable).unwrap();
         let image = folder.path().join("image.yaml");
@@ -83,6 +89,24 @@ impl Fixture {
             );
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let deadline = Instant::now() + LIMIT;
+        while !holds() {
+            let log = self.juju.debug_log().unwrap().join("\n");
+            assert!(
+                Instant::now() < deadline,
+                "not in time: {what}; the log:\n{log}"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The unit's charm folder.
+    fn charm(&self) -> PathBuf {
+        let paths = self.juju.paths("recorder/0").unwrap();
+        PathBuf::from(paths["charm"].as_str().unwrap())
     }
 
     /// Runs Pebble's own client for the unit's container.
@@ -173,6 +197,33 @@ fn notices_and_checks_of_the_container_become_hooks() {
     fixture.until(seen, &["workload-pebble-check-failed"]);
     fixture.pebble(&["exec", "--", "touch", "/tmp/up"]);
     fixture.until(seen, &["workload-pebble-check-recovered"]);
+}
+
+#[test]
+fn notice_of_a_service_wakes_the_charm_without_update_status_and_again_while_its_hook_runs() {
+    let slow = "case $JUJU_DISPATCH_PATH in *notice) touch began; while [ ! -e go ]; do sleep 0.02; done;; esac";
+    let fixture = Fixture::with_dispatch(slow);
+    let seen = fixture.hooks().len();
+    let layer = tempfile::NamedTempFile::new().unwrap();
+    let service = "services: {job: {override: replace, startup: enabled, command: 'sh -c \"/charm/bin/pebble notify example.com/job-resume; sleep 1000\"'}}";
+    std::fs::write(layer.path(), service).unwrap();
+    fixture.pebble(&["add", "test", "--combine", layer.path().to_str().unwrap()]);
+    fixture.pebble(&["replan"]);
+    let charm = fixture.charm();
+    fixture.eventually("the hook began", || charm.join("began").exists());
+    fixture.pebble(&["notify", "example.com/job-resume"]);
+    fixture.eventually("the second notice is known", || {
+        let log = fixture.juju.debug_log().unwrap();
+        let known = log
+            .iter()
+            .filter(|line| line.contains("key \"example.com/job-resume\""));
+        known.count() == 2
+    });
+    std::fs::write(charm.join("go"), "").unwrap();
+    fixture.until(seen, &["workload-pebble-custom-notice"]);
+    fixture.eventually("it is told again", || {
+        fixture.hooks().split_off(seen) == ["workload-pebble-custom-notice"; 2]
+    });
 }
 
 #[test]
