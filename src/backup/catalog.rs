@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 pub use entry::{BackupState, Entry};
-pub use id::BackupId;
+pub use id::{AnyBackupId, BackupChoice, BackupId, InvalidBackupId, LegacyId};
 
 use super::limits::HEARTBEAT_IS_FRESH;
 use super::owner::Owner;
@@ -111,7 +111,7 @@ impl Reader {
                     .or_default()
                     .take(name, object);
             }
-            None if id::is_legacy(folder) => self.legacy.push(Entry::legacy(object)),
+            None if folder.parse::<LegacyId>().is_ok() => self.legacy.push(Entry::legacy(object)),
             _ => self.foreign_objects += 1,
         }
     }

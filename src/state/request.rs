@@ -3,7 +3,7 @@
 use jujuna::{ErrorKind, Juju};
 use serde::Deserialize;
 
-use crate::backup::catalog::BackupId;
+use crate::backup::catalog::AnyBackupId;
 use crate::event::Action;
 
 /// An action with its parameters.
@@ -68,7 +68,10 @@ impl Request {
             }),
             Action::ListBackups => {
                 let before = parameters.before.filter(|id| !id.is_empty());
-                if let Some(text) = before.as_deref().filter(|text| !is_id(text)) {
+                if let Some(text) = before
+                    .as_deref()
+                    .filter(|text| text.parse::<AnyBackupId>().is_err())
+                {
                     return Err(format!(
                         "before={text:?} is no backup id: take one from list-backups, such as \
                          backup-20260131-235959-0a1b"
@@ -91,14 +94,6 @@ impl Request {
             }
         }
     }
-}
-
-/// Whether `text` is an id of ours, or of the Python charm.
-fn is_id(text: &str) -> bool {
-    let legacy = text
-        .strip_prefix("backup-")
-        .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
-    legacy || text.parse::<BackupId>().is_ok()
 }
 
 /// Checks the first part of a user's name by the grammar of the Matrix specification.

@@ -1,10 +1,14 @@
 //! Names of backups.
 
+mod any;
+
 use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+
+pub use any::{AnyBackupId, BackupChoice, LegacyId};
 
 /// `backup-<yyyymmdd>-<hhmmss>-<4 hex>`, UTC. A value of this type is safe as part of a key, a path or a result's name.
 ///
@@ -21,6 +25,13 @@ pub struct BackupId(String);
 /// Text that is no backup id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidBackupId(String);
+
+impl InvalidBackupId {
+    /// What was typed is shown, though not endlessly.
+    fn new(text: &str) -> Self {
+        Self(text.chars().take(60).collect())
+    }
+}
 
 impl fmt::Display for InvalidBackupId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -85,14 +96,7 @@ impl FromStr for BackupId {
         if fits {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidBackupId(text.chars().take(60).collect()))
+            Err(InvalidBackupId::new(text))
         }
     }
-}
-
-/// Whether this is the name of a backup of the Python charm: its time with microseconds in one number.
-pub(super) fn is_legacy(name: &str) -> bool {
-    name.strip_prefix("backup-").is_some_and(|digits| {
-        digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit())
-    })
 }

@@ -171,6 +171,34 @@ fn ids_have_a_strict_grammar() {
         &long,
     ] {
         assert!(bad.parse::<BackupId>().is_err(), "{bad:?}");
+        assert!(bad.parse::<BackupChoice>().is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn backups_of_either_charm_are_named_and_only_a_choice_may_be_the_latest() {
+    let ours: AnyBackupId = ID.parse().unwrap();
+    assert_eq!(ours, AnyBackupId::Ours(ID.parse().unwrap()));
+    let legacy = "backup-20250102030405123456";
+    assert_eq!(
+        legacy.parse(),
+        Ok(AnyBackupId::Legacy(legacy.parse().unwrap()))
+    );
+    assert_eq!(legacy.parse::<BackupChoice>().unwrap().to_string(), legacy);
+    assert_eq!("latest".parse(), Ok(BackupChoice::Latest));
+    for bad in [
+        "latest",
+        "backup-2025010203040512345",
+        "backup-202501020304051234567",
+        "backup-2025010203040512345x",
+        "backup-20250102030405123456/x",
+        "prod/db",
+    ] {
+        let error = bad.parse::<AnyBackupId>().unwrap_err();
+        assert!(error.to_string().contains("is no backup id"), "{bad:?}");
+    }
+    for bad in ["Latest", "latest ", ""] {
+        assert!(bad.parse::<BackupChoice>().is_err(), "{bad:?}");
     }
 }
 
