@@ -11,10 +11,13 @@ use pebble_client::Client;
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use super::pipeline::Made;
+use super::failure::{BackupError, Stage};
+use super::patience::patiently;
+use super::pipeline::{Made, Runner, of_end};
+use super::progress::{Counters, JobCounters, Progress};
 use super::receipt::Receipt;
 use super::report::{Measured, Report};
-use super::{CreateJob, markers};
+use super::{CreateJob, markers, watch};
 use crate::backup::catalog::entry::names;
 use crate::backup::catalog::manifest::{ArchiveManifest, FORMAT, Manifest};
 use crate::backup::catalog::{BackupId, ID_PREFIX, table};
@@ -22,10 +25,6 @@ use crate::backup::command::{
     Archive, JobContext, PassphraseSource, build_backup_command, build_clean_command,
     build_prepare_command,
 };
-use crate::backup::job::patience::patiently;
-use crate::backup::job::progress::{Counters, JobCounters};
-use crate::backup::job::watch::watch;
-use crate::backup::job::{BackupError, NextStep, Progress, Runner, Stage, of_end};
 use crate::backup::limits::{CLEAN_UP, SNAPSHOT_ROOM_PERCENT, reserve_bytes};
 use crate::backup::owner::{Claim, Owner};
 use crate::backup::passphrase::Passphrase;
@@ -106,7 +105,7 @@ impl<'a> Running<'a> {
         let mut beating = pin!(markers::beat(&self.s3_client, self.backup_key, self.job));
         let (measured, made) = tokio::select! {
             uploaded = self.upload(claim, &counters) => uploaded?,
-            error = watch(&counters, self.deadline(), progress) => return Err(error),
+            error = watch::watch(&counters, self.deadline(), progress) => return Err(error),
             error = &mut beating => return Err(error),
         };
         let manifest = self.manifest(&measured, &made);
@@ -358,7 +357,7 @@ impl<'a> Running<'a> {
         Err(BackupError::new(
             Stage::Verify,
             format!("{sent} bytes of {object} were sent, but the S3 server {has}"),
-            NextStep::then_again("look at the S3 server's log"),
+            "look at the S3 server's log, then run create-backup again",
         ))
     }
 }
