@@ -2,7 +2,9 @@
 
 pub mod catalog;
 pub mod command;
+pub mod components;
 pub mod create;
+pub mod job;
 pub mod limits;
 pub mod owner;
 pub mod passphrase;
@@ -10,11 +12,15 @@ pub mod paths;
 pub mod s3_client;
 pub mod s3_error;
 pub mod s3_parameters;
+pub mod staging;
 pub mod sweep;
+pub mod verify;
 pub mod workload_tools;
 
 pub use catalog::BackupId;
-pub use create::{BackupError, CreateJob, Progress, Receipt, create_backup};
+pub use components::Components;
+pub use create::{CreateJob, Receipt, create_backup};
+pub use job::{BackupError, JobError, Progress, StagingError};
 pub use passphrase::{InvalidPassphrase, Passphrase};
 pub use s3_client::S3Client;
 pub use s3_error::{S3Error, S3ErrorKind};

@@ -2,25 +2,20 @@
 
 mod failure;
 mod job;
-mod log_tail;
 mod markers;
-mod patience;
 mod pipeline;
-mod progress;
 mod receipt;
 mod report;
 mod summary;
-mod watch;
 
 use std::time::Duration;
 
 use pebble_client::Client;
 
-pub use failure::{BackupError, Stage};
-pub use progress::{Progress, Silent};
-pub use receipt::{Receipt, RestoreInPlace};
+pub use receipt::{Contents, Receipt, RestoreInPlace};
 
 use super::catalog::BackupId;
+use super::job::{BackupError, Progress};
 use super::passphrase::Passphrase;
 use super::s3_parameters::S3Parameters;
 use super::workload_tools::WorkloadTools;

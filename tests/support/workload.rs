@@ -24,10 +24,10 @@ use std::time::{Duration, Instant};
 use juju_sim::pod::{ContainerSpec, Forward, ForwardTarget, Image, Pod, PodSpec};
 use pebble_client::Client;
 use synapse_charm::backup::catalog::{self, Catalog};
-use synapse_charm::backup::create::{CreateJob, Progress};
+use synapse_charm::backup::create::CreateJob;
 use synapse_charm::backup::workload_tools::{WorkloadTools, probe};
 use synapse_charm::backup::{
-    BackupError, BackupId, Passphrase, RawS3Parameters, Receipt, S3Client, S3Parameters,
+    BackupError, BackupId, Passphrase, Progress, RawS3Parameters, Receipt, S3Client, S3Parameters,
     create_backup,
 };
 

@@ -7,15 +7,18 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Client;
-use crate::client::Operation;
+use crate::client::{Operation, within};
 use crate::duration;
 use crate::envelope::{Data, Envelope};
-use crate::error::{Error, Failure};
+use crate::error::{Error, ErrorKind, Failure};
 use crate::open_enum::open_enum;
 use crate::query::{Target, is_id};
 
 /// How much longer than the daemon's own deadline the client waits for the daemon to say that it passed.
 const ANSWER_GRACE: Duration = Duration::from_secs(5);
+
+/// How often a daemon that cannot wait is asked.
+const POLL_PAUSE: Duration = Duration::from_millis(100);
 
 /// The id of a change. Where Pebble runs without saved state they begin at 1 again when it is restarted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -116,12 +119,34 @@ pub struct Task {
     pub summary: String,
     /// Where it stands.
     pub status: ChangeStatus,
+    /// How far it has come.
+    pub progress: Option<Progress>,
+    /// When it began.
+    pub spawn_time: Option<Timestamp>,
+    /// When it ended.
+    pub ready_time: Option<Timestamp>,
     /// The last lines of its log; a service that could not be started shows its output here.
     #[serde(default)]
     pub log: Vec<String>,
     /// Further data, by kind; an exec's `exit-code`.
     #[serde(default)]
     pub data: Data,
+}
+
+/// How far a task has come.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct Progress {
+    /// What is counted; mostly empty.
+    #[serde(default)]
+    pub label: String,
+    /// How much of it was done.
+    #[serde(default)]
+    pub done: i64,
+    /// How much there is; a task that does not count has 1.
+    #[serde(default)]
+    pub total: i64,
 }
 
 /// Which changes to list.
@@ -232,10 +257,7 @@ impl Client {
     /// [`NotFound`](crate::ErrorKind::NotFound) when there is none.
     pub async fn wait_change(&self, id: &ChangeId, timeout: Duration) -> Result<Change, Error> {
         let sentence = || format!("wait for change {id}");
-        let change = self
-            .wait_ready(id, Some(timeout))
-            .await
-            .operation(sentence)?;
+        let change = self.wait_end(id, Some(timeout)).await.operation(sentence)?;
         if change.is_done() {
             Ok(change)
         } else {
@@ -244,11 +266,38 @@ impl Client {
     }
 
     /// Waits until a change has ended in any way.
-    pub(crate) async fn wait_ready(
+    pub(crate) async fn wait_end(
         &self,
         id: &ChangeId,
         timeout: Option<Duration>,
     ) -> Result<Change, Failure> {
+        match self.long_poll(id, timeout).await {
+            // Pebble before 1.0 cannot wait.
+            Err(Failure::Daemon {
+                kind: ErrorKind::Unsupported,
+                ..
+            }) => self.poll_end(id, timeout).await,
+            ended => ended,
+        }
+    }
+
+    async fn poll_end(&self, id: &ChangeId, timeout: Option<Duration>) -> Result<Change, Failure> {
+        let polling = async {
+            loop {
+                let change = self.get_change(id).await?;
+                if change.ready {
+                    return Ok(change);
+                }
+                tokio::time::sleep(POLL_PAUSE).await;
+            }
+        };
+        match timeout {
+            Some(timeout) => within(timeout, polling).await,
+            None => polling.await,
+        }
+    }
+
+    async fn long_poll(&self, id: &ChangeId, timeout: Option<Duration>) -> Result<Change, Failure> {
         let target = target(id, "/wait")?;
         let envelope = match timeout {
             Some(timeout) => {

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::header::HeaderValue;
 use hyper::{Method, Request};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::base64;
 use crate::changes::ChangeId;
 use crate::envelope::{self, Envelope};
 use crate::error::{Error, Failure};
 use crate::query::Target;
-use crate::transport::{Answer, RequestBody, Transport};
+use crate::transport::{Address, Answer, RequestBody, Transport};
 
 /// The most that a JSON answer may hold: a listing of some 200,000 files.
 const ANSWER_LIMIT_BYTES: usize = 64 << 20;
@@ -48,10 +51,55 @@ impl Client {
     pub fn new(socket: impl Into<PathBuf>) -> Self {
         Self {
             transport: Arc::new(Transport {
-                socket: socket.into(),
+                address: Address::Unix(socket.into()),
+                authorization: None,
             }),
             timeout: DEFAULT_TIMEOUT,
         }
+    }
+
+    /// Makes a client of the daemon that listens on the plain HTTP `address` (`127.0.0.1:4000`). Does no I/O.
+    ///
+    /// There Pebble answers [`system_info`](Self::system_info) and [`health`](Self::health), and
+    /// [`metrics`](Self::metrics) for a [`with_basic_auth`](Self::with_basic_auth); everything else is
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied). HTTPS is not supported.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example() -> Result<(), pebble_client::Error> {
+    /// let healthy = pebble_client::Client::tcp("127.0.0.1:4000").health(None).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn tcp(address: impl Into<String>) -> Self {
+        Self {
+            transport: Arc::new(Transport {
+                address: Address::Tcp(address.into()),
+                authorization: None,
+            }),
+            timeout: DEFAULT_TIMEOUT,
+        }
+    }
+
+    /// Sends the name of an identity of type `basic` and its password with each request, websockets excepted.
+    ///
+    /// On the unix socket a wrong password is no error: Pebble then goes by the user id of the process. A name that
+    /// has a colon or a control character is sent to no avail.
+    #[must_use]
+    pub fn with_basic_auth(mut self, name: &str, password: &SecretString) -> Self {
+        let credentials = zeroize::Zeroizing::new(format!("{name}:{}", password.expose_secret()));
+        let value =
+            zeroize::Zeroizing::new(format!("Basic {}", base64::encode(credentials.as_bytes())));
+        let mut value = HeaderValue::from_str(&value).ok();
+        if let Some(value) = &mut value {
+            value.set_sensitive(true);
+        }
+        let mut transport = Transport::clone(&self.transport);
+        transport.authorization = value;
+        self.transport = Arc::new(transport);
+        self
     }
 
     /// Sets how long the daemon may take to answer a plain request; 60 s at first. Calls that wait for something
@@ -63,10 +111,13 @@ impl Client {
         self
     }
 
-    /// Returns the path of the daemon's socket.
+    /// Returns the path of the daemon's socket; empty for a client of [`tcp`](Self::tcp).
     #[must_use]
     pub fn socket(&self) -> &Path {
-        &self.transport.socket
+        match &self.transport.address {
+            Address::Unix(socket) => socket,
+            Address::Tcp(_) => Path::new(""),
+        }
     }
 
     pub(crate) fn transport(&self) -> &Transport {
@@ -189,11 +240,18 @@ impl<T> Envelope<T> {
 /// Puts the sentence of an operation on its failure.
 pub(crate) trait Operation<T> {
     fn operation(self, operation: impl FnOnce() -> String) -> Result<T, Error>;
+
+    /// For an operation on one path of the workload, which ends the sentence.
+    fn on_path(self, operation: &str, path: &str) -> Result<T, Error>;
 }
 
 impl<T> Operation<T> for Result<T, Failure> {
     fn operation(self, operation: impl FnOnce() -> String) -> Result<T, Error> {
         self.map_err(|failure| Error::new(operation(), failure))
+    }
+
+    fn on_path(self, operation: &str, path: &str) -> Result<T, Error> {
+        self.map_err(|failure| Error::new(format!("{operation} {path}"), failure).at_path(path))
     }
 }
 

@@ -71,7 +71,16 @@ fn part(number: &str, unit: &str) -> Option<Duration> {
 pub(crate) mod optional {
     use std::time::Duration;
 
+    use serde::Serializer;
     use serde::de::{Deserialize, Deserializer, Error};
+
+    #[expect(clippy::ref_option, reason = "serde gives the field by reference")]
+    pub(crate) fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::format(duration.unwrap_or_default()))
+    }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,

@@ -82,19 +82,36 @@ pub(crate) fn error_of(status: u16, body: &[u8]) -> Failure {
     }
 }
 
-/// Checks the answer to an operation on exactly one path.
-pub(crate) fn single_path(results: Option<Vec<PathResult>>) -> Result<(), Failure> {
+/// Checks the answer to an operation on `count` paths, whose results come in the order of the request.
+pub(crate) fn each_path(
+    results: Option<Vec<PathResult>>,
+    count: usize,
+) -> Result<Vec<Result<(), Failure>>, Failure> {
     let results = results.unwrap_or_default();
-    let count = results.len();
-    let mut results = results.into_iter();
-    match (results.next(), count) {
-        (Some(PathResult { error: None }), 1) => Ok(()),
-        (Some(PathResult { error: Some(error) }), 1) => Err(Failure::from_daemon(
-            200,
-            error.kind.as_deref(),
-            error.message,
-        )),
-        _ => Err(Failure::Protocol(format!("{count} results for one path"))),
+    if results.len() != count {
+        let found = results.len();
+        return Err(Failure::Protocol(format!(
+            "{found} results for {count} paths"
+        )));
+    }
+    Ok(results.into_iter().map(PathResult::into_result).collect())
+}
+
+/// As [`each_path`], for one path.
+pub(crate) fn single_path(results: Option<Vec<PathResult>>) -> Result<(), Failure> {
+    each_path(results, 1)?.into_iter().collect()
+}
+
+impl PathResult {
+    pub(crate) fn into_result(self) -> Result<(), Failure> {
+        match self.error {
+            None => Ok(()),
+            Some(error) => Err(Failure::from_daemon(
+                200,
+                error.kind.as_deref(),
+                error.message,
+            )),
+        }
     }
 }
 

@@ -3,10 +3,10 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::changes::Change;
+use crate::transport::Address;
 
 /// A failed call.
 ///
@@ -26,6 +26,7 @@ use crate::changes::Change;
 /// ```
 pub struct Error {
     operation: String,
+    path: Option<String>,
     failure: Box<Failure>,
 }
 
@@ -63,11 +64,25 @@ pub enum ErrorKind {
     LocalIo,
 }
 
+/// Why Pebble could not be reached at all; of an error of kind [`NotConnectable`](ErrorKind::NotConnectable).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConnectFailure {
+    /// There is no socket: Pebble was never started, or the path is wrong.
+    Missing,
+    /// There is a socket that nobody listens on: Pebble has ended, or is about to be started again.
+    Refused,
+    /// The socket may not be used by this user.
+    Denied,
+    /// Something else; the chain of sources says what.
+    Other,
+}
+
 /// The reason, below the sentence of [`Error`].
 #[derive(Debug)]
 pub(crate) enum Failure {
     Connect {
-        socket: PathBuf,
+        address: Address,
         source: io::Error,
     },
     Lost(Box<dyn StdError + Send + Sync>),
@@ -90,8 +105,14 @@ impl Error {
     pub(crate) fn new(operation: impl Into<String>, failure: Failure) -> Self {
         Self {
             operation: operation.into(),
+            path: None,
             failure: Box::new(failure),
         }
+    }
+
+    pub(crate) fn at_path(mut self, path: &str) -> Self {
+        self.path = Some(path.to_owned());
+        self
     }
 
     /// Returns what kind of failure this is.
@@ -130,6 +151,37 @@ impl Error {
         }
     }
 
+    /// Returns the path in the workload that the call was about, where it was about one.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
+
+    /// Returns why Pebble could not be reached, where that is the reason.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// use pebble_client::{Client, ConnectFailure};
+    ///
+    /// let error = Client::new("/nowhere/pebble.socket").system_info().await.unwrap_err();
+    /// assert_eq!(error.connect_failure(), Some(ConnectFailure::Missing));
+    /// # })
+    /// ```
+    #[must_use]
+    pub fn connect_failure(&self) -> Option<ConnectFailure> {
+        match &*self.failure {
+            Failure::Connect { source, .. } => Some(match source.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ConnectFailure::Missing,
+                io::ErrorKind::ConnectionRefused => ConnectFailure::Refused,
+                io::ErrorKind::PermissionDenied => ConnectFailure::Denied,
+                _ => ConnectFailure::Other,
+            }),
+            _ => None,
+        }
+    }
+
     /// Returns the change that did not end well, with its tasks and their logs.
     #[must_use]
     pub fn change(&self) -> Option<&Change> {
@@ -145,10 +197,33 @@ impl Error {
         self.kind() == ErrorKind::NotFound
     }
 
+    /// Returns whether the daemon or its operating system refused this user.
+    #[must_use]
+    pub fn is_permission_denied(&self) -> bool {
+        self.kind() == ErrorKind::PermissionDenied
+    }
+
+    /// Returns whether a deadline passed.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.kind() == ErrorKind::Timeout
+    }
+
+    /// Returns whether this daemon is too old for the call.
+    #[must_use]
+    pub fn is_unsupported(&self) -> bool {
+        self.kind() == ErrorKind::Unsupported
+    }
+
     /// Returns whether Pebble cannot be reached at all; nothing was sent.
     #[must_use]
     pub fn is_not_connectable(&self) -> bool {
         self.kind() == ErrorKind::NotConnectable
+    }
+
+    /// Returns whether a daemon that is started, or started again, could answer better.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.is_connection_problem() && self.connect_failure() != Some(ConnectFailure::Denied)
     }
 
     /// Returns whether the daemon was not there, or went away before it answered.
@@ -172,6 +247,7 @@ impl fmt::Debug for Error {
         f.debug_struct("Error")
             .field("kind", &self.kind())
             .field("operation", &self.operation)
+            .field("path", &self.path)
             .field("failure", &format_args!("{}", self.failure))
             .finish()
     }
@@ -186,9 +262,7 @@ impl StdError for Error {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect { socket, .. } => {
-                write!(f, "cannot connect to Pebble at {}", socket.display())
-            }
+            Self::Connect { address, .. } => write!(f, "cannot connect to Pebble at {address}"),
             Self::Lost(_) => f.write_str("the connection to Pebble broke"),
             Self::Daemon { message, .. } | Self::Refused(message) => f.write_str(message),
             Self::Change(change) => change.write_failure(f),

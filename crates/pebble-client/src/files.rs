@@ -4,13 +4,14 @@ pub(crate) mod attributes;
 pub(crate) mod multipart;
 pub(crate) mod pull;
 pub(crate) mod push;
+pub(crate) mod read_files;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Client;
 use crate::client::Operation;
-use crate::envelope::{Envelope, PathResult, single_path};
+use crate::envelope::{Envelope, PathResult, each_path, single_path};
 use crate::error::{Error, Failure};
 use crate::files::attributes::{Attributes, attribute_setters};
 use crate::open_enum::open_enum;
@@ -144,7 +145,7 @@ impl Client {
         }
         let envelope: Result<Envelope<Vec<FileInfo>>, Failure> = self.get(target).await;
         Ok(envelope
-            .operation(|| format!("list files in {path}"))?
+            .on_path("list files in", path)?
             .result
             .unwrap_or_default())
     }
@@ -171,7 +172,7 @@ impl Client {
             .await?;
         files.pop().ok_or_else(|| {
             let failure = Failure::Protocol(String::from("an empty list for one file"));
-            Error::new(format!("list files in {path}"), failure)
+            Error::new(format!("list files in {path}"), failure).at_path(path)
         })
     }
 
@@ -193,7 +194,50 @@ impl Client {
         };
         result
             .and_then(|envelope| single_path(envelope.result))
-            .operation(|| format!("make directory {}", directory.path))
+            .on_path("make directory", directory.path)
+    }
+
+    /// As [`make_dir`](Self::make_dir), several in one request, one after the other. Tells of each how it went, in
+    /// their order; one that fails does not keep the next ones back.
+    ///
+    /// # Errors
+    ///
+    /// What concerns the whole request; [`BadRequest`](crate::ErrorKind::BadRequest) for permissions above 0777, and
+    /// then nothing was sent.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use pebble_client::MakeDir;
+    /// let made = client.make_dirs(&[MakeDir::new("/data/a"), MakeDir::new("/data/b")]).await?;
+    /// for result in made {
+    ///     result?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn make_dirs(
+        &self,
+        directories: &[MakeDir<'_>],
+    ) -> Result<Vec<Result<(), Error>>, Error> {
+        let payload = serde_json::json!({"action": "make-dirs", "dirs": directories});
+        let checked = directories
+            .iter()
+            .try_for_each(|directory| directory.attributes.check());
+        let result = match checked {
+            Ok(()) => {
+                self.post::<Vec<PathResult>>(Target::new("/v1/files"), &payload)
+                    .await
+            }
+            Err(failure) => Err(failure),
+        };
+        let results = result
+            .and_then(|envelope| each_path(envelope.result, directories.len()))
+            .operation(|| String::from("make directories"))?;
+        let paths = directories.iter().map(|directory| directory.path);
+        Ok(of_each("make directory", paths, results))
     }
 
     /// Removes a file or an empty directory; with `recursive`, a directory with all that is in it, and then a path
@@ -209,8 +253,54 @@ impl Client {
             self.post(Target::new("/v1/files"), &payload).await;
         envelope
             .and_then(|envelope| single_path(envelope.result))
-            .operation(|| format!("remove {path}"))
+            .on_path("remove", path)
     }
+
+    /// As [`remove_path`](Self::remove_path), several in one request, one after the other. Tells of each how it went,
+    /// in their order; one that fails does not keep the next ones back.
+    ///
+    /// # Errors
+    ///
+    /// What concerns the whole request.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// let removed = client.remove_paths(&["/tmp/a", "/tmp/b"], true).await?;
+    /// let failed = removed.iter().filter(|result| result.is_err()).count();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn remove_paths(
+        &self,
+        paths: &[&str],
+        recursive: bool,
+    ) -> Result<Vec<Result<(), Error>>, Error> {
+        let items: Vec<_> = paths
+            .iter()
+            .map(|path| serde_json::json!({"path": path, "recursive": recursive}))
+            .collect();
+        let payload = serde_json::json!({"action": "remove", "paths": items});
+        let envelope: Result<Envelope<Vec<PathResult>>, Failure> =
+            self.post(Target::new("/v1/files"), &payload).await;
+        let results = envelope
+            .and_then(|envelope| each_path(envelope.result, paths.len()))
+            .operation(|| String::from("remove files"))?;
+        Ok(of_each("remove", paths.iter().copied(), results))
+    }
+}
+
+/// Puts each path on its result.
+pub(crate) fn of_each<'a, T>(
+    operation: &str,
+    paths: impl Iterator<Item = &'a str>,
+    results: Vec<Result<T, Failure>>,
+) -> Vec<Result<T, Error>> {
+    let each = paths.zip(results);
+    each.map(|(path, result)| result.on_path(operation, path))
+        .collect()
 }
 
 fn octal<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {

@@ -23,6 +23,7 @@
 //! # }
 //! ```
 
+mod base64;
 mod changes;
 mod checks;
 mod client;
@@ -32,7 +33,9 @@ mod error;
 mod exec;
 mod files;
 mod health;
+mod identities;
 mod logs;
+mod metrics;
 mod notices;
 mod open_enum;
 mod plan;
@@ -41,11 +44,12 @@ mod services;
 mod signals;
 mod system_info;
 mod transport;
+mod wait;
 
-pub use changes::{Change, ChangeId, ChangeSelect, ChangeStatus, Task};
+pub use changes::{Change, ChangeId, ChangeSelect, ChangeStatus, Progress, Task};
 pub use checks::{CheckFilter, CheckInfo, CheckLevel, CheckRefresh, CheckStatus};
 pub use client::Client;
-pub use error::{Error, ErrorKind};
+pub use error::{ConnectFailure, Error, ErrorKind};
 pub use exec::exit_status::ExitStatus;
 pub use exec::output::ExecOutput;
 pub use exec::process::Process;
@@ -54,9 +58,15 @@ pub use exec::{ExecBuilder, Stdin};
 pub use files::pull::Pull;
 pub use files::push::WriteFile;
 pub use files::{FileInfo, FileType, ListOptions, MakeDir};
+pub use identities::{Identity, IdentityAccess, IdentityInfo};
 pub use logs::{LogEntry, LogStream};
+pub use metrics::{Metric, MetricKind, Sample};
 pub use notices::{Notice, NoticeFilter, NoticeType};
-pub use plan::LayerMode;
+pub use plan::entries::{
+    Check, CheckExec, CheckHttp, CheckTcp, LogTarget, Override, Service, ServiceAction,
+};
+pub use plan::layer::{Environment, Layer, Unknown};
+pub use plan::{LayerMode, LayerOptions};
 pub use services::{ServiceInfo, ServiceStatus, Startup};
 pub use system_info::SystemInfo;
 

@@ -71,6 +71,10 @@ pub struct NoticeFilter<'a> {
     pub keys: &'a [&'a str],
     /// Only those told after this time, which is exact to the nanosecond.
     pub after: Option<Timestamp>,
+    /// Those of this user and those for everyone, instead of one's own; for admins.
+    pub user_id: Option<u32>,
+    /// Those of all users; for admins, and not together with `user_id`.
+    pub all_users: bool,
 }
 
 #[derive(Serialize)]
@@ -150,6 +154,32 @@ impl Client {
             .unwrap_or_default())
     }
 
+    /// Returns the warnings of the daemon that were told after `after` and have not expired, the latest at the end.
+    /// Their text is in [`Notice::key`]. There is nothing to confirm them with: remember the last `last_repeated`.
+    ///
+    /// # Errors
+    ///
+    /// Of a connection only.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// let warnings = client.warnings(None).await?;
+    /// let texts: Vec<&str> = warnings.iter().map(|warning| warning.key.as_str()).collect();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn warnings(&self, after: Option<Timestamp>) -> Result<Vec<Notice>, Error> {
+        self.notices(NoticeFilter {
+            types: &[NoticeType::Warning],
+            after,
+            ..NoticeFilter::default()
+        })
+        .await
+    }
+
     /// Returns the notices that pass the filter as soon as there is one; none when `timeout` has passed.
     ///
     /// To follow notices, give the `last_repeated` of the last one as `after`.
@@ -178,9 +208,12 @@ impl NoticeFilter<'_> {
     fn target(&self) -> Target {
         let types: Vec<&str> = self.types.iter().map(NoticeType::as_str).collect();
         let after = self.after.map(|after| after.to_string());
+        let user_id = self.user_id.map(|user_id| user_id.to_string());
         Target::new("/v1/notices")
             .with_all("types", &types)
             .with_all("keys", self.keys)
             .with_some("after", after.as_deref())
+            .with_some("user-id", user_id.as_deref())
+            .with_some("users", self.all_users.then_some("all"))
     }
 }

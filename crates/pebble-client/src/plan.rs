@@ -1,11 +1,15 @@
-//! The plan and the layers it is made of, as YAML text.
+//! The plan and the layers it is made of: as YAML text, or as the values of [`layer`].
+
+pub(crate) mod entries;
+pub(crate) mod layer;
 
 use serde::Serialize;
 
 use crate::Client;
 use crate::client::Operation;
 use crate::envelope::Envelope;
-use crate::error::Error;
+use crate::error::{Error, Failure};
+use crate::plan::layer::Layer;
 use crate::query::Target;
 
 /// What to do when a layer of the same label is there.
@@ -17,10 +21,31 @@ pub enum LayerMode {
     Combine,
 }
 
+/// How to add a layer; the default refuses a label that is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LayerOptions {
+    /// What to do when a layer of the same label is there.
+    pub mode: LayerMode,
+    /// Allows a new layer whose label is `folder/name` to be put between others: Pebble orders such layers by the
+    /// folder. Without it they can only be the last.
+    pub inner: bool,
+}
+
+impl Default for LayerOptions {
+    fn default() -> Self {
+        Self {
+            mode: LayerMode::New,
+            inner: false,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct AddLayer<'a> {
     action: &'static str,
     combine: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    inner: bool,
     label: &'a str,
     format: &'static str,
     layer: &'a str,
@@ -56,9 +81,26 @@ impl Client {
         layer_yaml: &str,
         mode: LayerMode,
     ) -> Result<(), Error> {
+        let options = LayerOptions { mode, inner: false };
+        self.add_layer_with(label, layer_yaml, options).await
+    }
+
+    /// As [`add_layer`](Self::add_layer), with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_layer`](Self::add_layer); [`Daemon`](crate::ErrorKind::Daemon) for a label with a slash that needs
+    /// [`LayerOptions::inner`].
+    pub async fn add_layer_with(
+        &self,
+        label: &str,
+        layer_yaml: &str,
+        options: LayerOptions,
+    ) -> Result<(), Error> {
         let payload = AddLayer {
             action: "add",
-            combine: mode == LayerMode::Combine,
+            combine: options.mode == LayerMode::Combine,
+            inner: options.inner,
             label,
             format: "yaml",
             layer: layer_yaml,
@@ -67,5 +109,59 @@ impl Client {
         envelope
             .map(drop)
             .operation(|| format!("add layer {label}"))
+    }
+
+    /// Adds a layer that was put together here.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_layer`](Self::add_layer).
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use pebble_client::{Layer, LayerMode, LayerOptions, Service};
+    ///
+    /// let layer = Layer::new().service("web", Service::replace("web --port 80").environment("LANG", "C.UTF-8"));
+    /// let options = LayerOptions { mode: LayerMode::Combine, ..LayerOptions::default() };
+    /// client.put_layer("web", &layer, options).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn put_layer(
+        &self,
+        label: &str,
+        layer: &Layer,
+        options: LayerOptions,
+    ) -> Result<(), Error> {
+        // JSON is YAML; the daemon knows no other name for it.
+        let text = serde_json::to_string(layer)
+            .map_err(|error| Failure::Refused(error.to_string()))
+            .operation(|| format!("add layer {label}"))?;
+        self.add_layer_with(label, &text, options).await
+    }
+
+    /// Returns the plan that results from all layers, as one layer. What this crate does not know is kept in it.
+    ///
+    /// # Errors
+    ///
+    /// [`Protocol`](crate::ErrorKind::Protocol) when the plan cannot be read.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// let plan = client.plan_layer().await?;
+    /// let command = plan.services.get("web").and_then(|web| web.command.as_deref());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "yaml")]
+    pub async fn plan_layer(&self) -> Result<Layer, Error> {
+        let text = self.plan().await?;
+        Layer::from_yaml(&text)
     }
 }

@@ -1,8 +1,9 @@
-//! HTTP over the daemon's unix socket: one connection a request, driven by whoever waits for it.
+//! HTTP over the daemon's unix socket or TCP: one connection a request, driven by whoever waits for it.
 //!
 //! Nothing is spawned: a request and the body of its answer own their connection, so dropping them ends it, which is
 //! what makes the daemon give up a long poll.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
@@ -12,9 +13,11 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming};
 use hyper::client::conn::http1;
+use hyper::header::HeaderValue;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
@@ -22,10 +25,34 @@ use crate::error::Failure;
 
 type Connection = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
 
-/// Where the daemon listens.
-#[derive(Debug)]
+/// Where the daemon listens, and what every request says of its sender.
+#[derive(Clone)]
 pub(crate) struct Transport {
-    pub(crate) socket: PathBuf,
+    pub(crate) address: Address,
+    /// The value of the header `Authorization`.
+    pub(crate) authorization: Option<HeaderValue>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Address {
+    Unix(PathBuf),
+    Tcp(String),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(socket) => write!(f, "{}", socket.display()),
+            Self::Tcp(address) => f.write_str(address),
+        }
+    }
+}
+
+impl fmt::Debug for Transport {
+    // Not the authorization, which is a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.address)
+    }
 }
 
 /// What a request carries.
@@ -50,33 +77,57 @@ pub(crate) struct AnswerBody {
 }
 
 impl Transport {
+    /// Connects to the socket, for the websockets that only a socket has.
     pub(crate) async fn connect(&self) -> Result<UnixStream, Failure> {
-        UnixStream::connect(&self.socket)
-            .await
-            .map_err(|source| Failure::Connect {
-                socket: self.socket.clone(),
-                source,
-            })
+        let connected = match &self.address {
+            Address::Unix(socket) => UnixStream::connect(socket).await,
+            Address::Tcp(_) => Err(io::ErrorKind::Unsupported.into()),
+        };
+        connected.map_err(|source| self.not_connected(source))
     }
 
-    pub(crate) async fn send(&self, request: Request<RequestBody>) -> Result<Answer, Failure> {
-        let stream = self.connect().await?;
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
-        let mut connection: Option<Connection> = Some(Box::pin(connection));
-        let mut response = std::pin::pin!(sender.send_request(request));
-        let response = std::future::poll_fn(|context| {
-            // The answer first: a daemon that refuses an upload early answers, then closes.
-            if let Poll::Ready(result) = response.as_mut().poll(context) {
-                return Poll::Ready(result);
+    pub(crate) async fn send(&self, mut request: Request<RequestBody>) -> Result<Answer, Failure> {
+        if let Some(authorization) = &self.authorization {
+            request
+                .headers_mut()
+                .insert(hyper::header::AUTHORIZATION, authorization.clone());
+        }
+        match &self.address {
+            Address::Unix(_) => exchange(self.connect().await?, request).await,
+            Address::Tcp(address) => {
+                let stream = TcpStream::connect(address).await;
+                let stream = stream.map_err(|source| self.not_connected(source))?;
+                exchange(stream, request).await
             }
-            drive(&mut connection, context);
-            response.as_mut().poll(context)
-        })
-        .await
-        .map_err(lost)?;
-        Ok(Answer::new(response, connection))
+        }
     }
+
+    fn not_connected(&self, source: io::Error) -> Failure {
+        Failure::Connect {
+            address: self.address.clone(),
+            source,
+        }
+    }
+}
+
+async fn exchange<S>(stream: S, request: Request<RequestBody>) -> Result<Answer, Failure>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
+    let mut connection: Option<Connection> = Some(Box::pin(connection));
+    let mut response = std::pin::pin!(sender.send_request(request));
+    let response = std::future::poll_fn(|context| {
+        // The answer first: a daemon that refuses an upload early answers, then closes.
+        if let Poll::Ready(result) = response.as_mut().poll(context) {
+            return Poll::Ready(result);
+        }
+        drive(&mut connection, context);
+        response.as_mut().poll(context)
+    })
+    .await
+    .map_err(lost)?;
+    Ok(Answer::new(response, connection))
 }
 
 /// Lets the connection do its work; its own result shows in the answer or in its body.

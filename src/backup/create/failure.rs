@@ -1,171 +1,8 @@
-//! Why no backup was made.
+//! Which stage of an archive's pipeline is to blame when it fails.
 
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::fmt;
 
-use super::log_tail::words_of;
-use crate::backup::owner::Foreign;
-use crate::backup::paths::PathsError;
-use crate::backup::s3_error::S3Error;
-
-/// At which step a job ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Stage {
-    /// Before anything was written.
-    Preflight,
-    /// The charm's own requests to S3.
-    S3,
-    /// Copying and checking the database.
-    Snapshot,
-    /// One of the pipelines' programs, by name.
-    Program(&'static str),
-    /// The workload went away, or the job took too long.
-    Workload,
-    /// Looking at what arrived.
-    Verify,
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Preflight => "preflight",
-            Self::S3 => "s3",
-            Self::Snapshot => "snapshot",
-            Self::Program(name) => name,
-            Self::Workload => "workload",
-            Self::Verify => "verify",
-        })
-    }
-}
-
-/// Why no backup was made. Its text is one sentence that names stage and cause.
-#[derive(Debug)]
-pub struct BackupError {
-    stage: Stage,
-    message: String,
-    next_step: String,
-    log_tail: String,
-    source: Option<Box<dyn Error + Send + Sync>>,
-}
-
-impl BackupError {
-    pub(super) fn new(
-        stage: Stage,
-        message: impl Into<String>,
-        next_step: impl Into<String>,
-    ) -> Self {
-        Self {
-            stage,
-            message: message.into(),
-            next_step: next_step.into(),
-            log_tail: String::new(),
-            source: None,
-        }
-    }
-
-    pub(super) fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
-        self.source = Some(Box::new(source));
-        self
-    }
-
-    pub(super) fn with_log(mut self, log_tail: String) -> Self {
-        self.log_tail = log_tail;
-        self
-    }
-
-    pub(super) fn workload(source: pebble_client::Error) -> Self {
-        let message = if source.is_not_connectable() {
-            format!("the workload container did not answer: {source}")
-        } else {
-            format!("the workload container did not do what it was asked: {source}")
-        };
-        Self::new(
-            Stage::Workload,
-            printable(&message),
-            "run create-backup again when it runs",
-        )
-        .with_source(source)
-    }
-
-    pub(super) fn foreign(foreign: &Foreign, place: &str) -> Self {
-        let whose = match foreign {
-            Foreign::Other(owner) => format!(
-                "the path in {place} belongs to application {} (server {}) of model {}",
-                owner.application, owner.server_name, owner.model_uuid
-            ),
-            Foreign::Format(format) => format!(
-                "the owner.json in {place} has the unknown format {format}: a newer charm wrote it"
-            ),
-            Foreign::Unreadable => format!("the owner.json in {place} cannot be understood"),
-        };
-        let next = "set another path, or take-over=true if that deployment is gone";
-        Self::new(Stage::Preflight, printable(&whose), next)
-    }
-
-    /// At which step the job ended.
-    pub fn stage(&self) -> Stage {
-        self.stage
-    }
-
-    /// What to do about it.
-    pub fn next_step(&self) -> &str {
-        &self.next_step
-    }
-
-    /// The last of what the tools said; without secrets.
-    pub fn log_tail(&self) -> &str {
-        &self.log_tail
-    }
-
-    /// The sentence and what to do, for an action's failure.
-    pub fn with_next_step(&self) -> String {
-        format!("{self}; {}", self.next_step)
-    }
-}
-
-impl fmt::Display for BackupError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "no backup was made ({}): {}",
-            self.stage, self.message
-        )
-    }
-}
-
-impl Error for BackupError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source
-            .as_deref()
-            .map(|source| source as &(dyn Error + 'static))
-    }
-}
-
-impl From<S3Error> for BackupError {
-    fn from(error: S3Error) -> Self {
-        Self::new(Stage::S3, error.to_string(), error.next_step()).with_source(error)
-    }
-}
-
-impl From<PathsError> for BackupError {
-    fn from(error: PathsError) -> Self {
-        match error {
-            PathsError::Workload(error) => Self::workload(error),
-            error @ PathsError::Link(_) => Self::new(
-                Stage::Preflight,
-                printable(&error.to_string()),
-                "put the file or folder itself there: a link is stored as a link, and what it leads to would be missing",
-            ),
-            error @ PathsError::ExtraPath(..) => Self::new(
-                Stage::Preflight,
-                error.to_string(),
-                "correct the option backup_extra_paths",
-            ),
-        }
-    }
-}
+use crate::backup::job::{BackupError, NextStep, Stage, words_of};
 
 /// A shell's status of a program that was ended by SIGPIPE: those after it stopped reading.
 const BROKEN_PIPE: i32 = 141;
@@ -223,11 +60,11 @@ pub(super) fn of_stage(
     let (message, next) = match (name, status) {
         ("snapshot", 65) => (
             format!("the database is damaged or cannot be read{said}"),
-            "keep the older backups; repair the database or restore one of them",
+            "keep the older backups; repair the database or restore one of them".into(),
         ),
         (_, 74) => (
             last.clone(),
-            "make the volume larger or remove what is not needed, then run create-backup again",
+            NextStep::then_again("make the volume larger or remove what is not needed"),
         ),
         (name, 129..) => (
             format!(
@@ -235,9 +72,9 @@ pub(super) fn of_stage(
                 status - 128
             ),
             if status == 137 {
-                "look whether the container ran out of memory, then run create-backup again"
+                NextStep::then_again("look whether the container ran out of memory")
             } else {
-                AGAIN
+                NextStep::again()
             },
         ),
         (name, status) => (
@@ -248,30 +85,21 @@ pub(super) fn of_stage(
     BackupError::new(stage, message, next).with_log(log_tail)
 }
 
-const AGAIN: &str = "run create-backup again";
-
-fn next_step_of(name: &str, said: &str) -> &'static str {
+fn next_step_of(name: &str, said: &str) -> NextStep {
     match name {
-        "aws" if said.contains("AccessDenied") => "allow this key to write objects under the path",
+        "aws" if said.contains("AccessDenied") => {
+            "allow this key to write objects under the path".into()
+        }
         "aws" if said.contains("SSL") => {
-            "give the certificate of the server's authority as s3_tls_ca_chain"
+            "give the certificate of the server's authority as s3_tls_ca_chain".into()
         }
-        "aws" => {
-            "check that the S3 server can be reached from the workload container, then run create-backup again"
-        }
-        "tar" => "make the file readable for user 991 or take it out of backup_extra_paths",
-        "snapshot" => {
-            "look at what the database's folder allows user 991, then run create-backup again"
-        }
-        _ => AGAIN,
+        "aws" => NextStep::then_again(
+            "check that the S3 server can be reached from the workload container",
+        ),
+        "tar" => "make the file readable for user 991 or take it out of backup_extra_paths".into(),
+        "snapshot" => NextStep::then_again("look at what the database's folder allows user 991"),
+        _ => NextStep::again(),
     }
-}
-
-pub(super) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
-        .take(400)
-        .collect()
 }
 
 #[cfg(test)]

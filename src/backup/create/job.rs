@@ -11,13 +11,10 @@ use pebble_client::Client;
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use super::failure::{BackupError, Stage};
-use super::patience::patiently;
-use super::pipeline::{Made, Runner, of_end};
-use super::progress::{Counters, JobCounters, Progress};
+use super::pipeline::Made;
 use super::receipt::Receipt;
 use super::report::{Measured, Report};
-use super::{CreateJob, markers, watch};
+use super::{CreateJob, markers};
 use crate::backup::catalog::entry::names;
 use crate::backup::catalog::manifest::{ArchiveManifest, FORMAT, Manifest};
 use crate::backup::catalog::{BackupId, ID_PREFIX, table};
@@ -25,6 +22,10 @@ use crate::backup::command::{
     Archive, JobContext, PassphraseSource, build_backup_command, build_clean_command,
     build_prepare_command,
 };
+use crate::backup::job::patience::patiently;
+use crate::backup::job::progress::{Counters, JobCounters};
+use crate::backup::job::watch::watch;
+use crate::backup::job::{BackupError, NextStep, Progress, Runner, Stage, of_end};
 use crate::backup::limits::{CLEAN_UP, SNAPSHOT_ROOM_PERCENT, reserve_bytes};
 use crate::backup::owner::{Claim, Owner};
 use crate::backup::passphrase::Passphrase;
@@ -105,7 +106,7 @@ impl<'a> Running<'a> {
         let mut beating = pin!(markers::beat(&self.s3_client, self.backup_key, self.job));
         let (measured, made) = tokio::select! {
             uploaded = self.upload(claim, &counters) => uploaded?,
-            error = watch::watch(&counters, self.deadline(), progress) => return Err(error),
+            error = watch(&counters, self.deadline(), progress) => return Err(error),
             error = &mut beating => return Err(error),
         };
         let manifest = self.manifest(&measured, &made);
@@ -357,7 +358,7 @@ impl<'a> Running<'a> {
         Err(BackupError::new(
             Stage::Verify,
             format!("{sent} bytes of {object} were sent, but the S3 server {has}"),
-            "look at the S3 server's log, then run create-backup again",
+            NextStep::then_again("look at the S3 server's log"),
         ))
     }
 }

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::CreateJob;
-use super::failure::BackupError;
-use super::patience::patiently;
 use crate::backup::catalog::BackupId;
 use crate::backup::catalog::entry::names;
 use crate::backup::catalog::manifest::{FORMAT, Manifest};
+use crate::backup::job::BackupError;
+use crate::backup::job::patience::patiently;
 use crate::backup::limits::{HEARTBEAT, MISSED_HEARTBEATS, REFUSED_HEARTBEATS};
 use crate::backup::s3_client::S3Client;
 use crate::backup::s3_error::S3Error;
@@ -28,7 +28,7 @@ struct Failed<'a> {
     id: &'a str,
     stage: String,
     cause: String,
-    next_step: &'a str,
+    next_step: String,
     log_tail: &'a str,
     at: Timestamp,
 }

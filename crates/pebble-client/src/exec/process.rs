@@ -252,7 +252,7 @@ impl Process {
         });
         tokio::select! {
             biased;
-            change = client.wait_ready(&change_id, None) => self.judge(change),
+            change = client.wait_end(&change_id, None) => self.judge(change),
             () = moving => Ok(ExitStatus::Unknown),
             () = self.stdio_held() => Ok(match self.start.timeout {
                 Some(timeout) if self.started.elapsed() >= timeout => ExitStatus::TimedOut,

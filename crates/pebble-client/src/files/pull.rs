@@ -18,13 +18,13 @@ use crate::envelope::{self, PathResult, single_path};
 use crate::error::{Error, Failure};
 use crate::files::multipart::{Event, Parser};
 use crate::query::Target;
-use crate::transport::{AnswerBody, RequestBody, lost};
+use crate::transport::{Answer, AnswerBody, RequestBody, lost};
 
 /// The most that [`Client::read_file`] takes into memory.
-const READ_FILE_LIMIT_BYTES: usize = 64 << 20;
+pub(super) const READ_FILE_LIMIT_BYTES: usize = 64 << 20;
 
 /// The most that the daemon may say about how a read went.
-const RESPONSE_LIMIT_BYTES: usize = 1 << 20;
+pub(super) const RESPONSE_LIMIT_BYTES: usize = 1 << 20;
 
 /// The content of a file, as it comes.
 ///
@@ -75,9 +75,7 @@ impl Client {
     /// # }
     /// ```
     pub async fn pull(&self, path: &str) -> Result<Pull, Error> {
-        self.open(path)
-            .await
-            .operation(|| format!("read file {path}"))
+        self.open(path).await.on_path("read file", path)
     }
 
     /// Returns the content of a file of at most 64 MiB; [`pull`](Self::pull) is for larger ones.
@@ -100,26 +98,11 @@ impl Client {
                 Err(error) => Failure::Protocol(error.to_string()),
             },
         };
-        Err(Error::new(format!("read file {path}"), failure))
+        Err(failure).on_path("read file", path)
     }
 
     async fn open(&self, path: &str) -> Result<Pull, Failure> {
-        let target = Target::new("/v1/files")
-            .with("action", "read")
-            .with("path", path);
-        let mut request = request(&Method::GET, &target, None, RequestBody::Empty)?;
-        // The daemon compares the whole value.
-        request
-            .headers_mut()
-            .insert(ACCEPT, HeaderValue::from_static("multipart/form-data"));
-        let answer = within(self.timeout(), self.transport().send(request)).await?;
-        if !answer.status.is_success() {
-            let status = answer.status;
-            envelope_of::<serde::de::IgnoredAny>(answer).await?;
-            return Err(Failure::Protocol(format!(
-                "answer of status {status} without an error"
-            )));
-        }
+        let answer = self.ask_for_files(&[path]).await?;
         let mut pull = Pull {
             path: path.to_owned(),
             parser: Parser::new(&answer.content_type)?,
@@ -132,6 +115,27 @@ impl Client {
         // A file that cannot be read at all has no part of its own, so the reason comes before any content.
         std::future::poll_fn(|context| pull.poll_fill(context)).await?;
         Ok(pull)
+    }
+
+    /// Asks for the content of files. The answer is a multipart body.
+    pub(super) async fn ask_for_files(&self, paths: &[&str]) -> Result<Answer, Failure> {
+        let target = Target::new("/v1/files")
+            .with("action", "read")
+            .with_all("path", paths);
+        let mut request = request(&Method::GET, &target, None, RequestBody::Empty)?;
+        // The daemon compares the whole value.
+        request
+            .headers_mut()
+            .insert(ACCEPT, HeaderValue::from_static("multipart/form-data"));
+        let answer = within(self.timeout(), self.transport().send(request)).await?;
+        if answer.status.is_success() {
+            return Ok(answer);
+        }
+        let status = answer.status;
+        envelope_of::<serde::de::IgnoredAny>(answer).await?;
+        Err(Failure::Protocol(format!(
+            "answer of status {status} without an error"
+        )))
     }
 }
 
@@ -218,7 +222,7 @@ impl AsyncRead for Pull {
                 Failure::Lost(_) => io::ErrorKind::ConnectionReset,
                 _ => io::ErrorKind::Other,
             };
-            let error = Error::new(format!("read file {}", self.path), failure);
+            let error = Error::new(format!("read file {}", self.path), failure).at_path(&self.path);
             return Poll::Ready(Err(io::Error::new(kind, error)));
         }
         let count = buffer.remaining().min(self.data.len());

@@ -1,4 +1,4 @@
-//! Writing one file of the workload, from a stream or from memory.
+//! Writing files of the workload, from a stream or from memory.
 
 use std::collections::hash_map::RandomState;
 use std::fmt::Write as _;
@@ -13,9 +13,10 @@ use zeroize::Zeroizing;
 
 use crate::Client;
 use crate::client::{Operation, envelope_of, request, within};
-use crate::envelope::{PathResult, single_path};
+use crate::envelope::{PathResult, each_path};
 use crate::error::{Error, Failure};
 use crate::files::attributes::{Attributes, attribute_setters};
+use crate::files::of_each;
 use crate::query::{Target, percent_encode};
 use crate::transport::RequestBody;
 
@@ -34,7 +35,7 @@ pub struct WriteFile<'a> {
 #[derive(Serialize)]
 struct WriteRequest<'a> {
     action: &'static str,
-    files: [&'a WriteFile<'a>; 1],
+    files: &'a [WriteFile<'a>],
 }
 
 impl<'a> WriteFile<'a> {
@@ -92,16 +93,58 @@ impl Client {
     ///
     /// As [`write_file`](Self::write_file), and [`LocalIo`](crate::ErrorKind::LocalIo) when `content` fails.
     pub async fn push(&self, file: WriteFile<'_>, content: impl AsyncRead) -> Result<(), Error> {
-        self.upload(&file, content)
+        let path = file.path;
+        self.upload(&[file], [content])
             .await
-            .operation(|| format!("write file {}", file.path))
+            .and_then(|results| results.into_iter().collect())
+            .on_path("write file", path)
     }
 
-    async fn upload(&self, file: &WriteFile<'_>, content: impl AsyncRead) -> Result<(), Failure> {
-        file.attributes.check()?;
+    /// As [`write_file`](Self::write_file), several in one request, one after the other. Tells of each how it went, in
+    /// their order; one that fails does not keep the next ones back. All content is sent in any case.
+    ///
+    /// # Errors
+    ///
+    /// What concerns the whole request; [`BadRequest`](crate::ErrorKind::BadRequest) for permissions above 0777, and
+    /// then nothing was sent.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use pebble_client::WriteFile;
+    /// let files = [(WriteFile::new("/data/a"), &b"one"[..]), (WriteFile::new("/data/b"), b"two")];
+    /// for result in client.write_files(&files).await? {
+    ///     result?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn write_files(
+        &self,
+        files: &[(WriteFile<'_>, &[u8])],
+    ) -> Result<Vec<Result<(), Error>>, Error> {
+        let all: Vec<WriteFile<'_>> = files.iter().map(|(file, _)| file.clone()).collect();
+        let results = self
+            .upload(&all, files.iter().map(|(_, content)| *content))
+            .await
+            .operation(|| String::from("write files"))?;
+        Ok(of_each(
+            "write file",
+            all.iter().map(|file| file.path),
+            results,
+        ))
+    }
+
+    async fn upload<R: AsyncRead>(
+        &self,
+        files: &[WriteFile<'_>],
+        contents: impl IntoIterator<Item = R>,
+    ) -> Result<Vec<Result<(), Failure>>, Failure> {
+        files.iter().try_for_each(|file| file.attributes.check())?;
         let boundary = boundary();
-        let head = head(file, &boundary)?;
-        let tail = format!("\r\n--{boundary}--\r\n");
+        let head = head(files, &boundary)?;
         let (sender, receiver) = mpsc::channel(1);
         let content_type = format!("multipart/form-data; boundary={boundary}");
         let body = RequestBody::Pieces(receiver);
@@ -115,7 +158,24 @@ impl Client {
             let answer = self.transport().send(request).await?;
             envelope_of::<Vec<PathResult>>(answer).await
         });
-        let sending = self.send_pieces(sender, head, content, tail);
+        let sending = async {
+            let mut next = Bytes::from(head);
+            for (file, content) in files.iter().zip(contents) {
+                let part = part_head(file.path, &boundary);
+                if !self.send_piece(&sender, next).await? {
+                    return Ok(());
+                }
+                next = Bytes::from(part);
+                if !self.send_content(&sender, &mut next, content).await? {
+                    return Ok(());
+                }
+            }
+            self.send_piece(&sender, next).await?;
+            let tail = Bytes::from(format!("\r\n--{boundary}--\r\n"));
+            self.send_piece(&sender, tail).await?;
+            drop(sender);
+            Ok(())
+        };
         let envelope = tokio::select! {
             biased;
             // An early answer is a refusal; the rest need not be sent.
@@ -125,50 +185,69 @@ impl Client {
                 Err(failure) => Err(failure),
             },
         };
-        single_path(envelope?.result)
+        each_path(envelope?.result, files.len())
     }
 
-    /// Feeds the body. The caller's reader may take its time; the daemon may not.
-    async fn send_pieces(
+    /// Hands a piece of the body over; false when nobody takes it any more, which shows in the answer, or in the lack
+    /// of one. The caller's reader may take its time; the daemon may not.
+    async fn send_piece(
         &self,
-        sender: mpsc::Sender<Bytes>,
-        head: String,
+        sender: &mpsc::Sender<Bytes>,
+        piece: Bytes,
+    ) -> Result<bool, Failure> {
+        within(self.timeout(), async {
+            Ok(sender.send(piece).await.is_ok())
+        })
+        .await
+    }
+
+    /// Sends what `next` holds and then all of `content` but its last piece, which is left in `next`.
+    async fn send_content(
+        &self,
+        sender: &mpsc::Sender<Bytes>,
+        next: &mut Bytes,
         content: impl AsyncRead,
-        tail: String,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         let mut content = std::pin::pin!(content);
-        let mut next = Bytes::from(head);
         loop {
-            // That nobody takes it shows in the answer, or in the lack of one.
-            let sent = async { Ok(sender.send(next).await.is_ok()) };
-            if !within(self.timeout(), sent).await? {
-                return Ok(());
-            }
             // What is written may be a secret.
             let mut piece = Zeroizing::new(vec![0; PIECE_BYTES]);
             let count = content.read(&mut piece).await.map_err(Failure::LocalIo)?;
             if count == 0 {
-                let _ = sender.send(Bytes::from(tail)).await;
-                return Ok(());
+                return Ok(true);
             }
-            next = Bytes::from_owner(piece).slice(..count);
+            let piece = Bytes::from_owner(piece).slice(..count);
+            if !self
+                .send_piece(sender, std::mem::replace(next, piece))
+                .await?
+            {
+                return Ok(false);
+            }
         }
     }
 }
 
-fn head(file: &WriteFile<'_>, boundary: &str) -> Result<String, Failure> {
+/// The first part of the body, up to the content of the first file.
+fn head(files: &[WriteFile<'_>], boundary: &str) -> Result<String, Failure> {
     let payload = WriteRequest {
         action: "write",
-        files: [file],
+        files,
     };
     let metadata =
         serde_json::to_string(&payload).map_err(|error| Failure::Refused(error.to_string()))?;
     Ok(format!(
         "--{boundary}\r\nContent-Type: application/json\r\nContent-Disposition: form-data; name=\"request\"\r\n\r\n\
-         {metadata}\r\n--{boundary}\r\nContent-Type: application/octet-stream\r\n\
-         Content-Disposition: form-data; name=\"files\"; {}\r\n\r\n",
-        filename(file.path)
+         {metadata}"
     ))
+}
+
+/// What stands before the content of a file.
+fn part_head(path: &str, boundary: &str) -> String {
+    format!(
+        "\r\n--{boundary}\r\nContent-Type: application/octet-stream\r\n\
+         Content-Disposition: form-data; name=\"files\"; {}\r\n\r\n",
+        filename(path)
+    )
 }
 
 /// Names the file so that the daemon reads back the very path of the metadata, whatever it holds.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use pebble_client::Client;
+use pebble_client::{Client, LayerMode};
 use tempfile::TempDir;
 
 const START_DEADLINE: Duration = Duration::from_secs(30);
@@ -15,28 +15,78 @@ pub(crate) struct Daemon {
     /// What a daemon that was killed had started.
     orphans: Vec<u32>,
     pebble_dir: PathBuf,
+    settings: Settings,
     /// For the test's own files.
     pub(crate) dir: TempDir,
     pub(crate) client: Client,
 }
 
+/// How a daemon is run.
+#[derive(Debug, Default)]
+pub(crate) struct Settings {
+    /// Keeps its state over a restart.
+    pub(crate) persist: bool,
+    /// Arguments behind `pebble run --hold`.
+    pub(crate) arguments: Vec<String>,
+}
+
 impl Daemon {
     /// Starts a daemon and waits until it answers.
     pub(crate) async fn start() -> Self {
+        Self::start_with(Settings::default()).await
+    }
+
+    /// As [`start`](Self::start), with a first layer.
+    pub(crate) async fn with_layer(layer_yaml: &str) -> Self {
+        let daemon = Self::start().await;
+        let added = daemon.client.add_layer("test", layer_yaml, LayerMode::New);
+        added.await.unwrap();
+        daemon
+    }
+
+    /// Starts a daemon that also answers on TCP, and returns its address.
+    pub(crate) async fn with_tcp() -> (Self, String) {
+        // Somebody else may take the port before Pebble does: then Pebble ends, and another one is tried.
+        for _ in 0..5 {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap().to_string();
+            drop(listener);
+            let mut daemon = Self::spawn(Settings {
+                arguments: vec![String::from("--http"), address.clone()],
+                ..Settings::default()
+            });
+            let deadline = Instant::now() + START_DEADLINE;
+            while Instant::now() < deadline && daemon.child.try_wait().unwrap().is_none() {
+                if daemon.client.system_info().await.is_ok() {
+                    return (daemon, address);
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+        panic!("Pebble finds no port")
+    }
+
+    /// As [`start`](Self::start), not as usual.
+    pub(crate) async fn start_with(settings: Settings) -> Self {
+        let daemon = Self::spawn(settings);
+        daemon.wait_until_up().await;
+        daemon
+    }
+
+    fn spawn(settings: Settings) -> Self {
         let dir = tempfile::Builder::new().prefix("pebble").tempdir().unwrap();
         let pebble_dir = dir.path().join("pebble");
         std::fs::create_dir(&pebble_dir).unwrap();
         let client = Client::new(pebble_dir.join(".pebble.socket"));
-        let child = run(&pebble_dir);
-        let daemon = Self {
+        let child = run(&pebble_dir, &settings);
+        Self {
             child,
             orphans: Vec::new(),
             pebble_dir,
+            settings,
             dir,
             client,
-        };
-        daemon.wait_until_up().await;
-        daemon
+        }
     }
 
     async fn wait_until_up(&self) {
@@ -59,7 +109,7 @@ impl Daemon {
 
     /// Starts the daemon again after [`kill`](Self::kill).
     pub(crate) async fn start_again(&mut self) {
-        self.child = run(&self.pebble_dir);
+        self.child = run(&self.pebble_dir, &self.settings);
         self.wait_until_up().await;
     }
 
@@ -123,7 +173,7 @@ pub(crate) fn send_signal(name: &str, process_id: &str) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the daemon under test")]
-fn run(pebble_dir: &Path) -> Child {
+fn run(pebble_dir: &Path, settings: &Settings) -> Child {
     let pebble = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/bin/pebble");
     assert!(
         pebble.exists(),
@@ -135,8 +185,12 @@ fn run(pebble_dir: &Path) -> Child {
         .args(["--pdeathsig", "KILL"])
         .arg(&pebble)
         .args(["run", "--hold"])
+        .args(&settings.arguments)
         .env("PEBBLE", pebble_dir)
-        .env("PEBBLE_PERSIST", "never")
+        .env(
+            "PEBBLE_PERSIST",
+            if settings.persist { "" } else { "never" },
+        )
         .env_remove("PEBBLE_SOCKET")
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -1,5 +1,9 @@
 //! The client against a real Pebble, one daemon a test.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod checks;
 mod connection;
@@ -9,6 +13,10 @@ mod exec_endings;
 mod exec_streams;
 mod file_content;
 mod file_tree;
+mod files_at_once;
+mod identities;
 mod logs;
 mod notices;
+mod plan;
 mod services;
+mod waiting;

@@ -80,7 +80,6 @@ fn manifest() -> Manifest {
         changed_while_read: 0,
         state: archive.clone(),
         media: archive,
-        contents: None,
     }
 }
 

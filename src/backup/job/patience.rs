@@ -9,7 +9,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// Asks again, less and less often, for as long as the server does not answer or fails; for ten minutes.
-pub(super) async fn patiently<T>(
+pub(in crate::backup) async fn patiently<T>(
     ask: impl AsyncFnMut() -> Result<T, S3Error>,
 ) -> Result<T, S3Error> {
     ask_again(FIRST_PAUSE, S3_PATIENCE, ask).await

@@ -3,19 +3,18 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::failure::printable;
-use super::report::is_change;
 use crate::backup::limits::MAX_LOG_TAIL_BYTES;
 
 /// The last lines of what tools say, with a bound, secrets taken out.
 #[derive(Debug, Default)]
-pub(super) struct LogTail {
+pub(in crate::backup) struct LogTail {
     text: String,
     secrets: Vec<SecretString>,
 }
 
 impl LogTail {
     /// Tools are not known to repeat secrets; should one do so, it goes no further than this.
-    pub(super) fn without(secrets: impl IntoIterator<Item = SecretString>) -> Self {
+    pub(in crate::backup) fn without(secrets: impl IntoIterator<Item = SecretString>) -> Self {
         let secrets = secrets.into_iter();
         Self {
             text: String::new(),
@@ -25,7 +24,7 @@ impl LogTail {
         }
     }
 
-    pub(super) fn push(&mut self, line: &str) {
+    pub(in crate::backup) fn push(&mut self, line: &str) {
         // Line by line: what is cut off later cannot leave half a secret.
         let line = self.secrets.iter().fold(line.to_owned(), |line, secret| {
             line.replace(secret.expose_secret(), "[redacted]")
@@ -41,14 +40,14 @@ impl LogTail {
         }
     }
 
-    pub(super) fn into_text(self) -> String {
+    pub(in crate::backup) fn into_text(self) -> String {
         self.text
     }
 }
 
 /// What a stage that ended with `status` said itself: others go on to talk of the pipe that broke. Without such a line the
 /// last one that tells anything.
-pub(super) fn words_of(stage: &str, status: i32, log_tail: &str) -> String {
+pub(in crate::backup) fn words_of(stage: &str, status: i32, log_tail: &str) -> String {
     let own = |line: &&str| match stage {
         "tar" => {
             line.starts_with("tar: ")
@@ -70,6 +69,18 @@ pub(super) fn words_of(stage: &str, status: i32, log_tail: &str) -> String {
         .or_else(|| lines().find(|line| !line.is_empty()));
     let found = found.unwrap_or_default();
     printable(found.strip_prefix(OURS).unwrap_or(found))
+}
+
+/// Whether tar says that a file changed or went while it was read, which media does.
+pub(in crate::backup) fn is_change(diagnostic: &str) -> bool {
+    diagnostic.starts_with("tar: ")
+        && [
+            "file changed as we read it",
+            "File removed before we read it",
+            "File shrank by",
+        ]
+        .iter()
+        .any(|words| diagnostic.contains(words))
 }
 
 const OURS: &str = "synapse-charm: ";
@@ -120,5 +131,11 @@ mod tests {
         for part in ["secret", "key-1", "geh", "heim"] {
             assert!(!text.contains(part), "{part}");
         }
+    }
+
+    #[test]
+    fn changes_that_tar_saw_are_told_from_its_errors() {
+        assert!(is_change("tar: data/x: File removed before we read it"));
+        assert!(!is_change("tar: data/x: Cannot open: Permission denied"));
     }
 }

@@ -22,36 +22,36 @@ impl Progress for Silent {
 
 /// What one pipeline has done so far.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
-    pub(super) read_bytes: AtomicU64,
-    pub(super) sent_bytes: AtomicU64,
+pub(in crate::backup) struct Counters {
+    pub(in crate::backup) read_bytes: AtomicU64,
+    pub(in crate::backup) sent_bytes: AtomicU64,
     /// Grows with each sign of life that is no byte.
-    pub(super) signs: AtomicU64,
+    pub(in crate::backup) signs: AtomicU64,
     /// All bytes were given to aws.
-    pub(super) all_sent: AtomicBool,
-    pub(super) ended: AtomicBool,
+    pub(in crate::backup) all_sent: AtomicBool,
+    pub(in crate::backup) ended: AtomicBool,
 }
 
 /// What a job has done so far.
 #[derive(Debug, Default)]
-pub(super) struct JobCounters {
-    pub(super) prepare: Counters,
-    pub(super) state: Counters,
-    pub(super) media: Counters,
+pub(in crate::backup) struct JobCounters {
+    pub(in crate::backup) prepare: Counters,
+    pub(in crate::backup) state: Counters,
+    pub(in crate::backup) media: Counters,
     /// What both archives will have; 0 until it is measured.
-    pub(super) total_bytes: AtomicU64,
+    pub(in crate::backup) total_bytes: AtomicU64,
 }
 
 impl Counters {
     /// Any change of this is life.
-    pub(super) fn life(&self) -> u64 {
+    pub(in crate::backup) fn life(&self) -> u64 {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         load(&self.read_bytes)
             .wrapping_add(load(&self.sent_bytes))
             .wrapping_add(load(&self.signs))
     }
 
-    pub(super) fn read(&self) -> u64 {
+    pub(in crate::backup) fn read(&self) -> u64 {
         // What tar wrote last, in less than a checkpoint, shows downstream first, except where zstd makes it smaller.
         self.read_bytes.load(Ordering::Relaxed)
     }
@@ -59,7 +59,7 @@ impl Counters {
 
 /// Turns counters into lines: one a percent at most, not more than one in two seconds, never more than the limit.
 #[derive(Debug)]
-pub(super) struct Teller {
+pub(in crate::backup) struct Teller {
     total_bytes: u64,
     began: Instant,
     last: Option<(u64, Instant)>,
@@ -69,7 +69,7 @@ pub(super) struct Teller {
 const BETWEEN_LINES: Duration = Duration::from_secs(2);
 
 impl Teller {
-    pub(super) fn new(total_bytes: u64, now: Instant) -> Self {
+    pub(in crate::backup) fn new(total_bytes: u64, now: Instant) -> Self {
         Self {
             total_bytes: total_bytes.max(1),
             began: now,
@@ -79,7 +79,7 @@ impl Teller {
     }
 
     /// The line to log now, if one is due.
-    pub(super) fn line(&mut self, read_bytes: u64, now: Instant) -> Option<String> {
+    pub(in crate::backup) fn line(&mut self, read_bytes: u64, now: Instant) -> Option<String> {
         let percent = (u128::from(read_bytes) * 100 / u128::from(self.total_bytes)).min(99);
         let percent = u64::try_from(percent).unwrap_or(99);
         let due = match self.last {

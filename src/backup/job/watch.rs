@@ -3,16 +3,16 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::failure::{BackupError, Stage};
+use super::failure::{JobError, NextStep, Stage};
 use super::progress::{Counters, JobCounters, Progress, Teller};
 use crate::backup::limits::{STALL, TICK, UPLOAD_TAIL};
 
 /// Returns only to say why the job must end.
-pub(super) async fn watch(
+pub(in crate::backup) async fn watch(
     job: &JobCounters,
     deadline: Instant,
     progress: &mut dyn Progress,
-) -> BackupError {
+) -> JobError {
     let steps = [
         ("measuring", &job.prepare),
         ("the state archive", &job.state),
@@ -38,7 +38,7 @@ pub(super) async fn watch(
         }
         if now >= deadline {
             let next = "raise backup_max_duration, or look what is slow";
-            return BackupError::new(
+            return JobError::new(
                 Stage::Workload,
                 "it took longer than backup_max_duration",
                 next,
@@ -52,7 +52,7 @@ fn stalled(
     counters: &Counters,
     last: &mut (u64, Instant),
     now: Instant,
-) -> Option<BackupError> {
+) -> Option<JobError> {
     let life = counters.life();
     // A step that has not begun or has ended is not waited for here.
     if life != last.0 || life == 0 || counters.ended.load(Ordering::Relaxed) {
@@ -66,10 +66,10 @@ fn stalled(
     };
     (now.duration_since(last.1) >= limit).then(|| {
         let message = format!("no byte of {name} moved for {} min", limit.as_secs() / 60);
-        BackupError::new(
+        JobError::new(
             Stage::Workload,
             message,
-            "look whether the volume's disk and the S3 server answer, then run create-backup again",
+            NextStep::then_again("look whether the volume's disk and the S3 server answer"),
         )
     })
 }
