@@ -56,7 +56,7 @@ async fn assert_next_succeeds(workload: &Workload, what: &str) {
     let entry = catalog
         .entries
         .iter()
-        .find(|entry| entry.id == receipt.backup_id.as_str())
+        .find(|entry| entry.id.as_str() == receipt.backup_id.as_str())
         .unwrap();
     assert_eq!(entry.state, BackupState::Finished, "after {what}");
     workload

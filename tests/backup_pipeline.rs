@@ -89,7 +89,7 @@ async fn backup_of_odd_names_and_passphrase_decrypts_with_plain_tools() {
     assert_eq!(catalog.entries.len(), 1);
     let entry = &catalog.entries[0];
     assert_eq!(entry.state, BackupState::Finished);
-    assert_eq!(entry.id, receipt.backup_id.as_str());
+    assert_eq!(entry.id.as_str(), receipt.backup_id.as_str());
     assert_eq!(entry.size_bytes, receipt.size_bytes);
     assert_eq!(receipt.restore_in_place.to_string(), "yes");
     let contents = receipt.contents.to_string();

@@ -1,22 +1,28 @@
 //! The backups of a path, as one listing of its keys tells: ids, states, sizes. No object is opened.
 
+mod contents;
 pub mod entry;
+mod find;
 pub mod id;
 pub mod manifest;
 pub mod table;
+mod verified;
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use contents::Contents;
 pub use entry::{BackupState, Entry};
+pub use find::{FindError, find};
 pub use id::{AnyBackupId, BackupChoice, BackupId, InvalidBackupId, LegacyId};
+pub use verified::VerifiedName;
 
 use super::limits::HEARTBEAT_IS_FRESH;
 use super::owner::Owner;
 use super::s3_client::{ObjectInfo, S3Client};
 use super::s3_error::S3Error;
-use entry::Objects;
+use entry::{LegacyObjects, Objects};
 
 /// What all ids, ours and the Python charm's, begin with.
 pub const ID_PREFIX: &str = "backup-";
@@ -36,7 +42,7 @@ impl Catalog {
         let finished = self
             .entries
             .iter()
-            .filter(|entry| entry.state == BackupState::Finished && !entry.legacy);
+            .filter(|entry| entry.state == BackupState::Finished && !entry.is_legacy());
         finished.max_by_key(|entry| entry.modified)
     }
 
@@ -44,7 +50,7 @@ impl Catalog {
     pub fn page(&self, limit: usize, before: Option<&str>) -> (&[Entry], bool) {
         let start = before.map_or(0, |before| {
             self.entries
-                .partition_point(|entry| by_time(&entry.id) >= by_time(before))
+                .partition_point(|entry| by_time(entry.id.as_str()) >= by_time(before))
         });
         let rest = &self.entries[start..];
         let shown = rest.len().min(limit);
@@ -57,9 +63,13 @@ impl Catalog {
 /// # Errors
 /// When the listing cannot be had whole.
 pub async fn list(s3_client: &S3Client) -> Result<Catalog, S3Error> {
+    list_below(s3_client, ID_PREFIX).await
+}
+
+async fn list_below(s3_client: &S3Client, prefix: &str) -> Result<Catalog, S3Error> {
     let mut reader = Reader::default();
     s3_client
-        .list(ID_PREFIX, |object| reader.take(&object))
+        .list(prefix, |object| reader.take(&object))
         .await?;
     // Ages are told by the clock that stamped the objects.
     Ok(reader.finish(s3_client.server_now().unwrap_or_else(Timestamp::now)))
@@ -78,10 +88,15 @@ pub async fn has_finished_backup_of(
         return Ok(false);
     }
     // Each create rewrites the owner; a path whose owner cannot be read but that holds backups is no proof of newness.
-    Ok(match Owner::read(s3_client).await? {
-        Some(Ok(owner)) => owner.server_name == server_name,
-        Some(Err(_)) | None => true,
-    })
+    match Owner::read(s3_client).await {
+        Ok(Some(Ok(owner))) => Ok(owner.server_name == server_name),
+        Ok(Some(Err(_)) | None) => Ok(true),
+        Err(error) if error.kind().is_passing() => Err(error),
+        Err(error) => {
+            tracing::warn!("{error}; the backups there count as those of {server_name}");
+            Ok(true)
+        }
+    }
 }
 
 /// What ids are sorted by: the digits of their time, to the second in ours and finer in the Python charm's, then the whole.
@@ -93,38 +108,49 @@ fn by_time(id: &str) -> (String, &str) {
 /// Takes a listing object by object, so that memory grows with backups, not with objects.
 #[derive(Debug, Default)]
 struct Reader {
-    backups: BTreeMap<String, Objects>,
-    legacy: Vec<Entry>,
+    backups: BTreeMap<BackupId, Objects>,
+    legacy: BTreeMap<LegacyId, LegacyObjects>,
     foreign_objects: usize,
 }
 
 impl Reader {
     fn take(&mut self, object: &ObjectInfo) {
-        let (folder, name) = match object.key.split_once('/') {
-            Some((folder, name)) => (folder, Some(name)),
-            None => (object.key.as_str(), None),
-        };
-        match name {
-            Some(name) if folder.parse::<BackupId>().is_ok() => {
-                self.backups
-                    .entry(folder.to_owned())
-                    .or_default()
-                    .take(name, object);
-            }
-            None if folder.parse::<LegacyId>().is_ok() => self.legacy.push(Entry::legacy(object)),
-            _ => self.foreign_objects += 1,
+        if self
+            .take_of_ours(object)
+            .or_else(|| self.take_legacy(object))
+            .is_none()
+        {
+            self.foreign_objects += 1;
         }
+    }
+
+    fn take_of_ours(&mut self, object: &ObjectInfo) -> Option<()> {
+        let (folder, name) = object.key.split_once('/')?;
+        let id: BackupId = folder.parse().ok()?;
+        self.backups.entry(id).or_default().take(name, object);
+        Some(())
+    }
+
+    fn take_legacy(&mut self, object: &ObjectInfo) -> Option<()> {
+        if let Some((id, record)) = object.key.split_once('.') {
+            let (id, record) = (id.parse().ok()?, record.parse().ok()?);
+            self.legacy.entry(id).or_default().take_record(record);
+        } else {
+            let id = object.key.parse().ok()?;
+            self.legacy.entry(id).or_default().take_archive(object);
+        }
+        Some(())
     }
 
     fn finish(self, now: Timestamp) -> Catalog {
         let fresh = SignedDuration::try_from(HEARTBEAT_IS_FRESH).unwrap_or(SignedDuration::ZERO);
-        let mut entries = self.legacy;
-        entries.extend(
-            self.backups
-                .into_iter()
-                .map(|(id, objects)| objects.entry(id, now, fresh)),
-        );
-        entries.sort_by(|one, other| by_time(&other.id).cmp(&by_time(&one.id)));
+        let legacy = self.legacy.into_iter();
+        let mut entries: Vec<Entry> = legacy
+            .filter_map(|(id, objects)| objects.entry(id))
+            .collect();
+        let ours = self.backups.into_iter();
+        entries.extend(ours.map(|(id, objects)| objects.entry(id, now, fresh)));
+        entries.sort_by(|one, other| by_time(other.id.as_str()).cmp(&by_time(one.id.as_str())));
         Catalog {
             entries,
             foreign_objects: self.foreign_objects,

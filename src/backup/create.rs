@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use pebble_client::Client;
 
-pub use receipt::{Contents, Receipt, RestoreInPlace};
+pub use receipt::{Receipt, RestoreInPlace};
 
 use super::catalog::BackupId;
 use super::job::{BackupError, Progress};

@@ -184,9 +184,8 @@ impl Deployment {
 /// (id, state) of the rows of the table that `list-backups` prints.
 pub fn rows(formatted: &str) -> Vec<(String, String)> {
     let rows = formatted.lines().skip(2).map(|line| {
-        let mut fields = line.split('|').map(str::trim);
-        let id = fields.next().unwrap().to_owned();
-        (id, fields.next_back().unwrap().to_owned())
+        let fields: Vec<_> = line.split('|').map(str::trim).collect();
+        (fields[0].to_owned(), fields[3].to_owned())
     });
     rows.collect()
 }

@@ -213,6 +213,37 @@ impl S3Server {
         self.filer_request("DELETE", &format!("{path}?recursive=true"), &[]);
     }
 
+    /// Makes the server refuse something to everyone: each of `denied` is an action and the keys it may not be done to,
+    /// such as `("s3:DeleteObject", "*/media.tar.gpg")`. None of them allows all again.
+    pub fn deny(&self, bucket: &str, denied: &[(&str, &str)]) {
+        let mut aws = self.aws();
+        aws.arg("s3api");
+        if denied.is_empty() {
+            aws.args(["delete-bucket-policy", "--bucket", bucket]);
+        } else {
+            let statements: Vec<_> = denied
+                .iter()
+                .map(|(action, keys)| {
+                    serde_json::json!({
+                        "Effect": "Deny",
+                        "Principal": "*",
+                        "Action": action,
+                        "Resource": format!("arn:aws:s3:::{bucket}/{keys}"),
+                    })
+                })
+                .collect();
+            let policy = serde_json::json!({"Version": "2012-10-17", "Statement": statements});
+            aws.args(["put-bucket-policy", "--bucket", bucket, "--policy"])
+                .arg(policy.to_string());
+        }
+        let output = must(aws.output());
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
     /// The AWS CLI (version 1), set up for this server; add the arguments.
     pub fn aws(&self) -> Command {
         let mut command = Command::new(root().join(".tools/awscli/bin/aws"));

@@ -30,15 +30,24 @@ fn list_results(catalog: &Catalog, request: &ListBackups) -> Vec<(String, String
     results
 }
 
-fn entry_results(entry: &Entry) -> [(String, String); 3] {
+fn entry_results(entry: &Entry) -> Vec<(String, String)> {
     let key = |field: &str| format!("backups.{}.{field}", entry.id);
-    // Whole seconds, as in the table.
-    let modified = Timestamp::from_second(entry.modified.as_second()).unwrap_or(entry.modified);
-    [
+    let mut results = vec![
         (key("state"), entry.status()),
-        (key("last-modified"), modified.to_string()),
+        (key("last-modified"), whole_seconds(entry.modified)),
         (key("size-bytes"), entry.size_bytes.to_string()),
-    ]
+    ];
+    if let Some(last) = entry.verified.first() {
+        let text = format!("{} {}", last.word(), whole_seconds(last.at));
+        results.push((key("verified"), text));
+    }
+    results
+}
+
+/// As in the table.
+fn whole_seconds(time: Timestamp) -> String {
+    let whole = Timestamp::from_second(time.as_second());
+    whole.unwrap_or(time).to_string()
 }
 
 #[cfg(test)]
@@ -66,9 +75,12 @@ mod tests {
 
     fn catalog(count: usize) -> Catalog {
         let entries = (0..count).rev().map(|index| Entry {
-            id: format!("backup-20261123-070501-{index:04x}"),
+            id: format!("backup-20261123-070501-{index:04x}")
+                .parse()
+                .unwrap(),
             state: BackupState::Finished,
-            legacy: false,
+            marker: None,
+            verified: vec!["verified-20261123-110203-failed.json".parse().unwrap()],
             modified: Timestamp::UNIX_EPOCH,
             size_bytes: 1 << 60,
         });
@@ -95,6 +107,10 @@ mod tests {
         assert_eq!(
             results["backups.backup-20261123-070501-0002.last-modified"],
             "1970-01-01T00:00:00Z"
+        );
+        assert_eq!(
+            results["backups.backup-20261123-070501-0002.verified"],
+            "failed 2026-11-23T11:02:03Z"
         );
         let next = list_results(
             &catalog(3),

@@ -4,7 +4,9 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::id::{AnyBackupId, BackupId, LegacyId};
 use super::manifest::MarkerName;
+use super::verified::VerifiedName;
 use crate::backup::s3_client::ObjectInfo;
 
 /// Names of a backup's objects below its id.
@@ -55,36 +57,63 @@ impl fmt::Display for BackupState {
 /// A backup as `list-backups` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its id; a legacy one has another form.
-    pub id: String,
-    /// How far it got.
+    /// Its id.
+    pub id: AnyBackupId,
+    /// How far it got. One of the Python charm has no marker and no state but finished.
     pub state: BackupState,
-    /// Made by the Python charm: one object, no marker, no state but finished.
-    pub legacy: bool,
     /// When it finished, else when its newest object was written.
     pub modified: Timestamp,
     /// Both archives together.
     pub size_bytes: u64,
+    /// The commit marker of a finished or damaged one of ours.
+    pub marker: Option<MarkerName>,
+    /// When it was verified and how that ended, newest first.
+    pub verified: Vec<VerifiedName>,
 }
 
 impl Entry {
-    pub(super) fn legacy(object: &ObjectInfo) -> Self {
-        Self {
-            id: object.key.clone(),
-            state: BackupState::Finished,
-            legacy: true,
-            modified: object.modified,
-            size_bytes: object.size_bytes,
-        }
+    /// Whether the Python charm made it: one object, no marker.
+    pub fn is_legacy(&self) -> bool {
+        matches!(self.id, AnyBackupId::Legacy(_))
     }
 
     /// The word for its state: that of [`BackupState`], or `legacy`.
     pub fn status(&self) -> String {
-        if self.legacy {
+        if self.is_legacy() {
             "legacy".to_owned()
         } else {
             self.state.to_string()
         }
+    }
+}
+
+/// What a listing holds of one backup of the Python charm.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LegacyObjects {
+    archive: Option<(u64, Timestamp)>,
+    verified: Vec<VerifiedName>,
+}
+
+impl LegacyObjects {
+    pub(super) fn take_archive(&mut self, object: &ObjectInfo) {
+        self.archive = Some((object.size_bytes, object.modified));
+    }
+
+    pub(super) fn take_record(&mut self, name: VerifiedName) {
+        self.verified.push(name);
+    }
+
+    /// None where only the records are left of it.
+    pub(super) fn entry(self, id: LegacyId) -> Option<Entry> {
+        let (size_bytes, modified) = self.archive?;
+        Some(Entry {
+            id: AnyBackupId::Legacy(id),
+            state: BackupState::Finished,
+            modified,
+            size_bytes,
+            marker: None,
+            verified: newest_first(self.verified),
+        })
     }
 }
 
@@ -97,10 +126,16 @@ pub(super) struct Objects {
     state_bytes: Option<u64>,
     media_bytes: Option<u64>,
     newest: Option<Timestamp>,
+    verified: Vec<VerifiedName>,
 }
 
 impl Objects {
     pub(super) fn take(&mut self, name: &str, object: &ObjectInfo) {
+        if let Ok(verified) = name.parse() {
+            // It says nothing of when the backup was made.
+            self.verified.push(verified);
+            return;
+        }
         match name {
             names::HEARTBEAT => self.heartbeat = Some(object.modified),
             names::FAILED => self.failed = true,
@@ -115,7 +150,7 @@ impl Objects {
         self.newest = self.newest.max(Some(object.modified));
     }
 
-    pub(super) fn entry(self, id: String, now: Timestamp, fresh: SignedDuration) -> Entry {
+    pub(super) fn entry(self, id: BackupId, now: Timestamp, fresh: SignedDuration) -> Entry {
         let state = match &self.marker {
             Some((marker, _)) => self.compared_with(marker),
             None if self.failed => BackupState::Failed,
@@ -128,9 +163,8 @@ impl Objects {
             None => BackupState::Abandoned,
         };
         Entry {
-            id,
+            id: AnyBackupId::Ours(id),
             state,
-            legacy: false,
             modified: self
                 .marker
                 .map(|(_, at)| at)
@@ -140,6 +174,8 @@ impl Objects {
                 .state_bytes
                 .unwrap_or(0)
                 .saturating_add(self.media_bytes.unwrap_or(0)),
+            marker: self.marker.map(|(marker, _)| marker),
+            verified: newest_first(self.verified),
         }
     }
 
@@ -152,4 +188,9 @@ impl Objects {
             BackupState::Damaged
         }
     }
+}
+
+fn newest_first(mut verified: Vec<VerifiedName>) -> Vec<VerifiedName> {
+    verified.sort_unstable_by(|one, other| other.cmp(one));
+    verified
 }

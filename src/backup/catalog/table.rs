@@ -7,7 +7,8 @@ use jiff::tz::TimeZone;
 use super::Entry;
 use crate::backup::limits::MAX_LIST_BYTES;
 
-const HEADER: &str = "backup-id                   | last-modified        | size     | status";
+const HEADER: &str =
+    "backup-id                   | last-modified        | size     | status      | verified";
 
 /// What one entry may cost in the whole result: its row, and its keys and values for machines.
 const ENTRY_BYTES: usize = 400;
@@ -28,13 +29,25 @@ pub fn formatted(entries: &[Entry]) -> String {
         // Writing to a String cannot fail.
         let _ = write!(
             table,
-            "\n{:<27} | {modified:<20} | {:>8} | {}",
+            "\n{:<27} | {modified:<20} | {:>8} | {:<11} | {}",
             entry.id,
             size(entry.size_bytes),
-            entry.status()
+            entry.status(),
+            verified(entry)
         );
     }
     table
+}
+
+/// When a backup was verified last, and how that ended.
+fn verified(entry: &Entry) -> String {
+    entry.verified.first().map_or_else(
+        || "no".to_owned(),
+        |last| {
+            let day = last.at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d");
+            format!("{} {day}", last.word())
+        },
+    )
 }
 
 /// A size as a person reads it: `1.4 GB`, powers of ten.

@@ -102,6 +102,51 @@ fn other_objects_are_counted_and_legacy_backups_listed() {
 }
 
 #[test]
+fn verifications_are_told_by_their_names_and_make_no_backup_newer() {
+    let found = catalog(&[
+        ("started.json", 1, OLD),
+        ("verified-20261120-110000-ok.json", 1, NOW),
+        ("verified-20261123-110000-failed.json", 1, NOW),
+    ]);
+    let entry = &found.entries[0];
+    assert_eq!(entry.modified, OLD.parse().unwrap());
+    let names: Vec<_> = entry.verified.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        names,
+        [
+            "verified-20261123-110000-failed.json",
+            "verified-20261120-110000-ok.json"
+        ]
+    );
+    assert!(formatted(&found.entries).ends_with(" | abandoned   | failed 2026-11-23"));
+}
+
+#[test]
+fn records_beside_a_legacy_backup_are_no_backups() {
+    let mut reader = Reader::default();
+    let legacy = "backup-20250102030405123456";
+    for (name, size) in [
+        ("", 7),
+        (".verified-20261123-110000-ok.json", 9),
+        (".json", 9),
+    ] {
+        reader.take(&object(&format!("{legacy}{name}"), size, OLD));
+    }
+    // The Python charm deleted what this one is about.
+    reader.take(&object(
+        "backup-20250102030405123457.verified-20261123-110000-ok.json",
+        9,
+        OLD,
+    ));
+    let catalog = reader.finish(NOW.parse().unwrap());
+    assert_eq!(catalog.entries.len(), 1);
+    let entry = &catalog.entries[0];
+    assert_eq!((entry.id.as_str(), entry.size_bytes), (legacy, 7));
+    assert!(entry.verified[0].ok);
+    assert_eq!(catalog.foreign_objects, 1);
+}
+
+#[test]
 fn pages_go_from_new_to_old_and_say_what_is_left() {
     let mut reader = Reader::default();
     for second in 0..5 {
@@ -113,9 +158,9 @@ fn pages_go_from_new_to_old_and_say_what_is_left() {
     }
     let catalog = reader.finish(NOW.parse().unwrap());
     let (first, truncated) = catalog.page(2, None);
-    assert_eq!(first[0].id, "backup-20261123-110004-0000");
+    assert_eq!(first[0].id.as_str(), "backup-20261123-110004-0000");
     assert!(truncated);
-    let (rest, truncated) = catalog.page(10, Some(&first[1].id));
+    let (rest, truncated) = catalog.page(10, Some(first[1].id.as_str()));
     assert_eq!(rest.len(), 3);
     assert!(!truncated);
 }
@@ -123,9 +168,10 @@ fn pages_go_from_new_to_old_and_say_what_is_left() {
 #[test]
 fn table_of_thousands_stays_small() {
     let entry = Entry {
-        id: ID.to_owned(),
+        id: ID.parse().unwrap(),
         state: BackupState::InProgress,
-        legacy: false,
+        marker: None,
+        verified: Vec::new(),
         modified: NOW.parse().unwrap(),
         size_bytes: u64::MAX,
     };
@@ -217,7 +263,7 @@ fn newest_is_first_whichever_charm_made_it() {
         });
     }
     let catalog = reader.finish(Timestamp::UNIX_EPOCH);
-    let ids = |entries: &[Entry]| entries.iter().map(|entry| entry.id.clone()).collect();
+    let ids = |entries: &[Entry]| entries.iter().map(|entry| entry.id.to_string()).collect();
     let all: Vec<String> = ids(&catalog.entries);
     assert_eq!(
         all,

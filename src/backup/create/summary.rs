@@ -4,10 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::job::Running;
 use super::pipeline::Made;
-use super::receipt::{Contents, Receipt, RestoreInPlace};
+use super::receipt::{Receipt, RestoreInPlace};
 use super::report::Measured;
 use crate::backup::catalog::manifest::{ArchiveManifest, FORMAT, Manifest};
-use crate::backup::catalog::table;
+use crate::backup::catalog::{Contents, table};
 use crate::backup::command::Archive;
 use crate::backup::limits::{
     CLOCK_SKEW_WARNING, MEMORY_WORTH_TELLING_BYTES, aws_memory_bytes, part_size_bytes,
@@ -48,6 +48,11 @@ impl Running<'_> {
                 measured.media.entries,
                 measured.media.bytes,
             ),
+            contents: Some(Contents {
+                // Not for everybody who can read the bucket.
+                users: None,
+                ..contents(measured, state)
+            }),
         }
     }
 
@@ -57,13 +62,6 @@ impl Running<'_> {
         measured: &Measured,
         (state, _): &(Made, Made),
     ) -> Receipt {
-        let contents = Contents {
-            database_bytes: state.copied.database_bytes,
-            users: state.copied.users,
-            state_files: measured.state.files,
-            media_files: measured.media.files,
-            media_bytes: measured.media.bytes,
-        };
         let needed = manifest.state.file_bytes
             + manifest.media.file_bytes
             + reserve_bytes(measured.volume_bytes);
@@ -71,7 +69,7 @@ impl Running<'_> {
             backup_id: self.backup_key.clone(),
             size_bytes: manifest.state.size_bytes + manifest.media.size_bytes,
             duration: self.began.elapsed(),
-            contents,
+            contents: contents(measured, state),
             restore_in_place: RestoreInPlace::new(needed, measured.free_bytes),
             warnings: self.warnings(&manifest, measured),
             manifest,
@@ -108,5 +106,15 @@ impl Running<'_> {
             ));
         }
         warnings
+    }
+}
+
+fn contents(measured: &Measured, state: &Made) -> Contents {
+    Contents {
+        database_bytes: state.copied.database_bytes,
+        users: state.copied.users,
+        state_files: measured.state.files,
+        media_files: measured.media.files,
+        media_bytes: measured.media.bytes,
     }
 }

@@ -80,6 +80,7 @@ fn manifest() -> Manifest {
         changed_while_read: 0,
         state: archive.clone(),
         media: archive,
+        contents: None,
     }
 }
 
