@@ -41,6 +41,8 @@ pub struct Deploy {
     pub units: Option<u32>,
     /// How long storage takes until it is there.
     pub storage_delay: Duration,
+    /// Let a container whose image was not given be an empty one, which Juju's controller lets a client do and `juju deploy` refuses.
+    pub allow_missing_images: bool,
 }
 
 impl Deploy {
@@ -162,6 +164,7 @@ impl Juju {
             resources,
             units: deploy.units.unwrap_or(1),
             storage_delay_ms: u64::try_from(deploy.storage_delay.as_millis()).unwrap_or(u64::MAX),
+            allow_missing_images: deploy.allow_missing_images,
         })
     }
 

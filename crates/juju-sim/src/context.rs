@@ -31,6 +31,8 @@ pub(crate) struct HookContext {
     pub(crate) changes: Changes,
     pub(crate) action: ActionOutcome,
     pub(crate) status_was_set: bool,
+    /// Data of applications, and of units that are no members, by relation and name: Juju does not look again within a run.
+    pub(crate) read: BTreeMap<(u32, String), BTreeMap<String, String>>,
     /// The unit's status as it was first read: Juju does not look again within a run.
     pub(crate) status_read: Option<Status>,
 }
@@ -101,6 +103,7 @@ impl HookContext {
             changes: Changes::default(),
             action: ActionOutcome::default(),
             status_was_set: false,
+            read: BTreeMap::new(),
             status_read: None,
         }
     }

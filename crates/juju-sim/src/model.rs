@@ -106,7 +106,15 @@ impl Model {
         if self.unit(unit)?.dying {
             bail!("unit {:?} is dying", unit.to_string());
         }
-        self.application_mut(&unit.application)?.leader = Some(unit.clone());
+        let before = self
+            .application_mut(&unit.application)?
+            .leader
+            .replace(unit.clone());
+        if let Some(former) = before.filter(|former| former != unit)
+            && let Some(former) = self.units.get_mut(&former)
+        {
+            former.agent.led = false;
+        }
         Ok(())
     }
 

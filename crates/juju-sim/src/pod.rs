@@ -245,8 +245,8 @@ impl Pod {
         container_folder(&self.spec, container).join("root")
     }
 
-    /// What happens in the containers from now on, as Juju's agent sees it: first [`PebbleEvent::PebbleReady`] of each,
-    /// then whatever Pebble still remembers. A second call is what a restart of the agent is: all of it comes again,
+    /// What happens in the containers from now on, as Juju's agent sees it: of each whatever its Pebble still remembers,
+    /// then [`PebbleEvent::PebbleReady`], then what comes. A second call is what a restart of the agent is: all of it comes again,
     /// and the first receiver gets no more. Dropping the receiver ends the watch.
     pub fn watch_pebble(&self) -> UnboundedReceiver<PebbleEvent> {
         let (sender, receiver) = unbounded_channel();

@@ -15,6 +15,8 @@ pub(crate) enum Request {
         resources: BTreeMap<String, PathBuf>,
         units: u32,
         storage_delay_ms: u64,
+        #[serde(default)]
+        allow_missing_images: bool,
     },
     DeployRemote {
         text: String,
@@ -106,6 +108,10 @@ pub(crate) enum Request {
     },
     ReplacePod {
         unit: String,
+    },
+    RestartAgent {
+        unit: String,
+        disk_lost: bool,
     },
     KillContainer {
         unit: String,

@@ -3,7 +3,7 @@
 use super::hook::{Hook, RelationHook, RelationKind, SecretKind};
 use crate::model::name::UnitName;
 use crate::model::status::Status;
-use crate::model::unit::{Churn, FailedHook, KnownRelation, Life, PebbleEvent};
+use crate::model::unit::{Churn, FailedHook, Life, PebbleEvent, Renewal};
 use crate::model::{Model, SERVICE_ADDRESS};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -18,20 +18,20 @@ const UNITER_RESTART: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Told {
     config_version: u64,
-    charm_version: u64,
-    led: bool,
+    leader_settings: u64,
 }
 
 impl Told {
     pub(crate) fn now(model: &Model, name: &UnitName) -> Self {
-        let (config_version, charm_version) = model
+        let (config_version, leader_settings) = model
             .applications
             .get(&name.application)
-            .map_or((1, 1), |found| (found.config_version, found.charm_version));
+            .map_or((1, 1), |found| {
+                (found.config_version, found.leader_settings_version)
+            });
         Self {
             config_version,
-            charm_version,
-            led: model.is_leader(name),
+            leader_settings,
         }
     }
 }
@@ -58,6 +58,7 @@ pub(crate) fn before(model: &mut Model, name: &UnitName, hook: &Hook) -> Told {
         )),
         _ => None,
     };
+    unit.agent.led |= *hook == Hook::LeaderElected;
     if let Some(status) = workload.filter(|_| unit.agent.failed.is_none()) {
         unit.workload_status = status;
     }
@@ -88,9 +89,11 @@ fn before_relation(model: &mut Model, name: &UnitName, hook: &RelationHook) {
     match (hook.kind, &hook.remote_unit) {
         (RelationKind::Joined, Some(member)) => {
             known.members.entry(member.clone()).or_default();
+            known.read.remove(member);
         }
         (RelationKind::Departed, Some(member)) => {
             known.members.remove(member);
+            known.read.remove(member);
         }
         (RelationKind::Changed, None) => {
             known.application_version = relation.application_version(&hook.remote_application);
@@ -98,6 +101,7 @@ fn before_relation(model: &mut Model, name: &UnitName, hook: &RelationHook) {
         (RelationKind::Changed, Some(member)) => {
             let version = relation.unit_version(member);
             known.members.insert(member.clone(), Some(version));
+            known.read.remove(member);
         }
         _ => {}
     }
@@ -126,12 +130,17 @@ pub(crate) fn done(
     if state.fired.front() == Some(hook) {
         state.fired.pop_front();
     }
+    state.queued.take_if(|queued| queued == hook);
     match hook {
         Hook::Install => state.life = state.life.max(Life::Installed),
-        Hook::LeaderElected | Hook::LeaderSettingsChanged => state.led = Some(told.led),
-        Hook::ConfigChanged => state.config_version = told.config_version,
+        Hook::LeaderSettingsChanged => state.leader_settings = Some(told.leader_settings),
+        Hook::ConfigChanged => {
+            state.config_version = told.config_version;
+            state.queued = (!state.started && state.life == Life::Installed).then_some(Hook::Start);
+        }
         Hook::Start => {
             state.started = true;
+            state.rebooted = false;
             if !status_was_set && unit.workload_status.message == "installing charm software" {
                 unit.workload_status = Status::new("unknown", "");
             }
@@ -139,11 +148,9 @@ pub(crate) fn done(
         Hook::UpdateStatus => state.update_status = false,
         Hook::UpgradeCharm if state.churn == Some(Churn::Upgrade) => {
             state.churn = None;
-            state.charm_version = told.charm_version;
-            state.config_version = 0;
-            state.started = false;
+            state.queued = Some(Hook::ConfigChanged);
         }
-        Hook::Stop if state.churn == Some(Churn::Stop) => state.churn = Some(Churn::Replace),
+        Hook::Stop if !unit.dying => state.churn = state.churn.map(Churn::after_stop),
         Hook::Stop if unit.dying => state.life = Life::Stopped,
         Hook::Remove => {
             state.life = Life::Removed;
@@ -208,12 +215,9 @@ pub(crate) fn failed(model: &mut Model, name: &UnitName, hook: &Hook) {
     let state = &mut unit.agent;
     match hook {
         Hook::Pebble(PebbleEvent::Ready { .. }) => {}
-        Hook::Pebble(event) => {
-            forget_event(&mut state.pebble, event);
-            state.pebble.push_front(event.clone());
-            state.paused_until = Some(Instant::now() + UNITER_RESTART);
+        Hook::Pebble(_) => {
+            state.uniter_starts_at = Some(Instant::now() + UNITER_RESTART);
             state.again = None;
-            state.started = false;
         }
         _ => {
             let attempts = state.failed.as_ref().map_or(0, |failed| failed.attempts) + 1;
@@ -265,21 +269,46 @@ pub(crate) fn pebble(model: &mut Model, name: &UnitName, event: PebbleEvent) {
 pub(crate) fn idle(model: &mut Model, name: &UnitName) {
     if let Some(unit) = model.units.get_mut(name)
         && unit.agent_status.name != "idle"
+        && unit.agent.uniter_starts_at.is_none()
     {
         unit.agent_status = Status::new("idle", "");
     }
 }
 
-/// Notes that the pod is new: its agent starts over and knows of the relations only what the model keeps.
-pub(crate) fn pod_replaced(model: &mut Model, name: &UnitName) {
+/// Notes that the agent is new. With a lost disk the charm's files are, too.
+pub(crate) fn renewed(model: &mut Model, name: &UnitName, disk_lost: bool) {
     if let Some(unit) = model.units.get_mut(name) {
-        unit.agent.churn = Some(Churn::Upgrade);
-        unit.agent.pebble.clear();
-        for known in unit.agent.relations.values_mut() {
-            *known = KnownRelation {
-                agent_restarted: true,
-                ..std::mem::take(known)
-            };
+        let state = &mut unit.agent;
+        // A hook that waits to be run again hides what would have come next, as in Juju.
+        state.churn = (disk_lost && state.failed.is_none()).then_some(Churn::Upgrade);
+        state.queued = None;
+    }
+    uniter_started(model, name);
+}
+
+/// Notes that the unit's agent starts over: it knows of the relations only what the model keeps, and hears of everything in
+/// the containers again.
+pub(crate) fn uniter_started(model: &mut Model, name: &UnitName) {
+    let Some(unit) = model.units.get_mut(name) else {
+        return;
+    };
+    let state = &mut unit.agent;
+    state.uniter_starts_at = None;
+    state.rebooted = state.started;
+    state.leader_settings = None;
+    state.pebble.clear();
+    for known in state.relations.values_mut() {
+        known.agent_restarted = true;
+        known.read.clear();
+    }
+}
+
+impl Churn {
+    fn after_stop(self) -> Self {
+        match self {
+            Self::Turn => Self::Replace(Renewal::Pod),
+            Self::Stop(renewal) => Self::Replace(renewal),
+            other => other,
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::model::Model;
 use crate::model::name::UnitName;
 use crate::model::relation::Relation;
 use crate::model::task::TaskStatus;
-use crate::model::unit::{Churn, KnownRelation, Life, StorageInstance, Unit};
+use crate::model::unit::{Churn, KnownRelation, Life, Renewal, StorageInstance, Unit};
 use std::time::Instant;
 
 /// The next thing to do.
@@ -13,8 +13,10 @@ use std::time::Instant;
 pub(crate) enum Next {
     Run(Hook),
     Act(u32),
-    /// The pod is to be replaced before anything else.
-    ReplacePod,
+    /// The pod or the agent is to be replaced before anything else.
+    Renew(Renewal),
+    /// The agent starts over after a notice or check that failed.
+    StartUniter,
     /// Nothing, until something changes or until then.
     Wait(Option<Instant>),
     /// The unit is gone.
@@ -30,11 +32,21 @@ pub(crate) fn next(model: &Model, name: &UnitName) -> Next {
     if state.life == Life::Removed {
         return Next::End;
     }
+    if let Some(starts) = state.uniter_starts_at {
+        return if starts > Instant::now() {
+            Next::Wait(Some(starts))
+        } else {
+            Next::StartUniter
+        };
+    }
     if let Some(hook) = &state.again {
         return Next::Run(hook.clone());
     }
     let action = || next_task(model, unit).map(Next::Act);
     if let Some(failed) = &state.failed {
+        if let Some(renewal) = renewal(model, unit) {
+            return Next::Renew(renewal);
+        }
         return action().unwrap_or_else(|| {
             if failed.retry_at <= Instant::now() {
                 Next::Run(failed.hook.clone())
@@ -43,28 +55,25 @@ pub(crate) fn next(model: &Model, name: &UnitName) -> Next {
             }
         });
     }
-    if let Some(until) = state.paused_until.filter(|until| *until > Instant::now()) {
-        return Next::Wait(Some(until));
-    }
     if state.life == Life::New {
         return Next::Run(Hook::Install);
     }
-    match state.churn {
-        Some(Churn::Stop) => return Next::Run(Hook::Stop),
-        Some(Churn::Replace) => return Next::ReplacePod,
-        Some(Churn::Upgrade) => return Next::Run(Hook::UpgradeCharm),
-        None => {}
+    if let Some(next) = unit.agent.churn.and_then(|_| churn(model, unit)) {
+        return next;
+    }
+    if let Some(hook) = &state.queued {
+        return Next::Run(hook.clone());
+    }
+    if state.rebooted {
+        return Next::Run(Hook::Start);
     }
     created_relation(model, unit)
         .or_else(|| leadership(model, unit))
+        .or_else(|| state.pebble.front().cloned().map(Hook::Pebble))
         .or_else(|| secret(model, unit))
         .map(Next::Run)
         .or_else(action)
-        .or_else(|| {
-            storage(unit)
-                .or_else(|| state.pebble.front().cloned().map(Hook::Pebble))
-                .map(Next::Run)
-        })
+        .or_else(|| storage(unit).map(Next::Run))
         .or_else(|| Some(Next::Run(life(model, unit)?)))
         .unwrap_or_else(|| {
             Next::Wait(
@@ -75,6 +84,37 @@ pub(crate) fn next(model: &Model, name: &UnitName) -> Next {
                     .min(),
             )
         })
+}
+
+/// What is to be replaced now, if it is this unit's turn.
+fn renewal(model: &Model, unit: &Unit) -> Option<Renewal> {
+    match unit.agent.churn? {
+        Churn::Stop(renewal) | Churn::Replace(renewal) => Some(renewal),
+        Churn::Turn => {
+            let later = model.units_of(&unit.name.application).any(|other| {
+                other.name.number > unit.name.number
+                    && other
+                        .agent
+                        .churn
+                        .is_some_and(|churn| churn != Churn::Upgrade)
+            });
+            (!later).then_some(Renewal::Pod)
+        }
+        Churn::Upgrade => None,
+    }
+}
+
+fn churn(model: &Model, unit: &Unit) -> Option<Next> {
+    if unit.agent.churn == Some(Churn::Upgrade) {
+        return Some(Next::Run(Hook::UpgradeCharm));
+    }
+    let renewal = renewal(model, unit)?;
+    let stopped = matches!(unit.agent.churn, Some(Churn::Replace(_))) || !unit.agent.started;
+    Some(if stopped {
+        Next::Renew(renewal)
+    } else {
+        Next::Run(Hook::Stop)
+    })
 }
 
 fn life(model: &Model, unit: &Unit) -> Option<Hook> {
@@ -89,9 +129,6 @@ fn life(model: &Model, unit: &Unit) -> Option<Hook> {
     let application = model.applications.get(&unit.name.application)?;
     if state.config_version != application.config_version {
         return Some(Hook::ConfigChanged);
-    }
-    if !state.started {
-        return Some(Hook::Start);
     }
     relations(model, unit)
         .or_else(|| state.fired.front().cloned())
@@ -129,11 +166,12 @@ fn leadership(model: &Model, unit: &Unit) -> Option<Hook> {
     if unit.dying {
         return None;
     }
-    match (unit.agent.led, model.is_leader(&unit.name)) {
-        (Some(true), true) | (Some(false), false) => None,
-        (_, true) => Some(Hook::LeaderElected),
-        (_, false) => Some(Hook::LeaderSettingsChanged),
+    if model.is_leader(&unit.name) {
+        return (!unit.agent.led).then_some(Hook::LeaderElected);
     }
+    let application = model.applications.get(&unit.name.application)?;
+    let told = unit.agent.leader_settings == Some(application.leader_settings_version);
+    (!told).then_some(Hook::LeaderSettingsChanged)
 }
 
 fn secret(model: &Model, unit: &Unit) -> Option<Hook> {
@@ -225,11 +263,21 @@ fn relations(model: &Model, unit: &Unit) -> Option<Hook> {
 }
 
 fn relation_change(relation: &Relation, known: &KnownRelation, unit: &Unit) -> Option<Hook> {
+    let hook = |kind, member| Some(Hook::Relation(hook_of(relation, known, unit, kind, member)));
+    let mut members: Vec<_> = known.members.keys().collect();
+    members.sort_by_key(ToString::to_string);
+    // Between joined and changed of a unit comes nothing else of the relation.
+    if let Some(joined) = members
+        .iter()
+        .find(|member| known.members[**member].is_none())
+    {
+        return hook(RelationKind::Changed, Some((*joined).clone()));
+    }
     let leaving = unit.dying || relation.dying;
-    let present: Vec<_> = relation.remote_members(&unit.name).collect();
-    let gone = known
-        .members
-        .keys()
+    let mut present: Vec<_> = relation.remote_members(&unit.name).collect();
+    present.sort_by_key(ToString::to_string);
+    let gone = members
+        .into_iter()
         .find(|member| leaving || !present.contains(member));
     if let Some(gone) = gone {
         let mut hook = hook_of(
@@ -251,21 +299,21 @@ fn relation_change(relation: &Relation, known: &KnownRelation, unit: &Unit) -> O
         return told_broken
             .then(|| Hook::Relation(hook_of(relation, known, unit, RelationKind::Broken, None)));
     }
-    let hook = |kind, member| Some(Hook::Relation(hook_of(relation, known, unit, kind, member)));
     let version = relation.application_version(relation.counterpart(&unit.name.application));
     if version != known.application_version {
         return hook(RelationKind::Changed, None);
     }
-    for member in present {
-        match known.members.get(member) {
-            None => return hook(RelationKind::Joined, Some(member.clone())),
-            Some(version) if *version != Some(relation.unit_version(member)) => {
-                return hook(RelationKind::Changed, Some(member.clone()));
-            }
-            Some(_) => {}
-        }
+    let joined = present
+        .iter()
+        .find(|member| !known.members.contains_key(**member));
+    if let Some(joined) = joined {
+        return hook(RelationKind::Joined, Some((*joined).clone()));
     }
-    None
+    let told = |member: &UnitName| known.members.get(member).copied().flatten();
+    present
+        .into_iter()
+        .find(|member| told(member) != Some(relation.unit_version(member)))
+        .and_then(|changed| hook(RelationKind::Changed, Some(changed.clone())))
 }
 
 fn relation_hook(

@@ -8,7 +8,7 @@ use crate::context::{Purpose, flush};
 use crate::controller::Controller;
 use crate::model::status::Status;
 use crate::model::task::TaskStatus;
-use crate::model::unit::PebbleEvent;
+use crate::model::unit::{PebbleEvent, Renewal};
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -39,7 +39,8 @@ pub(crate) async fn live(controller: Arc<Controller>, unit: Arc<UnitRuntime>) {
             Next::End => break,
             Next::Run(hook) => run_hook(&controller, &unit, hook).await,
             Next::Act(number) => run_action(&controller, &unit, number).await,
-            Next::ReplacePod => replace_pod(&controller, &unit).await,
+            Next::Renew(renewal) => renew(&controller, &unit, renewal).await,
+            Next::StartUniter => start_uniter(&controller, &unit).await,
             Next::Wait(until) => {
                 record::idle(&mut controller.model(), &unit.name);
                 let longest = until.map_or(IDLE_LOOK, |until| {
@@ -219,10 +220,19 @@ fn finish_action(controller: &Controller, number: u32, finished: Result<Finished
     }
 }
 
-async fn replace_pod(controller: &Arc<Controller>, unit: &UnitRuntime) -> Result<()> {
+async fn renew(controller: &Arc<Controller>, unit: &UnitRuntime, renewal: Renewal) -> Result<()> {
     let _turn = unit.turn.lock().await;
-    controller.renew_unit(unit).await?;
-    record::pod_replaced(&mut controller.model(), &unit.name);
+    controller.renew_unit(unit, renewal).await?;
+    let disk_lost = !matches!(renewal, Renewal::Agent { disk_lost: false });
+    record::renewed(&mut controller.model(), &unit.name, disk_lost);
+    controller.watch(unit).await;
+    Ok(())
+}
+
+/// After a notice or check that failed, Juju's agent starts over and hears of everything in the containers again.
+async fn start_uniter(controller: &Arc<Controller>, unit: &UnitRuntime) -> Result<()> {
+    record::uniter_started(&mut controller.model(), &unit.name);
+    controller.watch(unit).await;
     Ok(())
 }
 

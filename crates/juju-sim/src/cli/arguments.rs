@@ -248,6 +248,13 @@ pub(super) enum Verb {
     ReplacePod {
         unit: String,
     },
+    /// (test) End a unit's agent and start it again, containers untouched
+    RestartAgent {
+        unit: String,
+        /// The charm's files are unpacked anew
+        #[arg(long)]
+        disk_lost: bool,
+    },
     /// (test) Kill a container's Pebble
     KillContainer {
         unit: String,

@@ -139,6 +139,7 @@ fn plain(juju: &Juju, verb: Verb) -> Result<()> {
         Verb::Fire { unit, hook } => Request::Fire { unit, hook },
         Verb::SetLeader { unit } => Request::SetLeader { unit },
         Verb::ReplacePod { unit } => Request::ReplacePod { unit },
+        Verb::RestartAgent { unit, disk_lost } => Request::RestartAgent { unit, disk_lost },
         Verb::KillContainer { unit, container } => Request::KillContainer { unit, container },
         Verb::RestartContainer { unit, container } => Request::RestartContainer { unit, container },
         Verb::KillCharm { unit } => Request::KillCharm { unit },
@@ -179,6 +180,7 @@ fn deploy(juju: &Juju, arguments: DeployArguments) -> Result<()> {
                 .collect(),
             units: Some(num_units),
             storage_delay: place::duration(&storage_delay)?,
+            allow_missing_images: false,
         })?
     };
     print::note(&format!("Deploying {name:?} from this machine"));

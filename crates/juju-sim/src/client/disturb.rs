@@ -56,7 +56,7 @@ impl Juju {
         })
     }
 
-    /// Takes the charm's files anew, from `charm` if given; every unit's pod is replaced.
+    /// Takes the charm's files anew, from `charm` if given; the units' pods are replaced one after the other, the highest number first.
     ///
     /// # Errors
     /// A folder that is no charm.
@@ -75,6 +75,18 @@ impl Juju {
     pub fn replace_pod(&self, unit: &str) -> Result<()> {
         self.tell(&Request::ReplacePod {
             unit: unit.to_owned(),
+        })
+    }
+
+    /// Ends a unit's agent and starts it again, its containers untouched: stop, then start, and everything that Pebble remembers
+    /// is told again. With `disk_lost` the charm's files are unpacked anew: stop, upgrade-charm, config-changed, start.
+    ///
+    /// # Errors
+    /// An unknown unit.
+    pub fn restart_agent(&self, unit: &str, disk_lost: bool) -> Result<()> {
+        self.tell(&Request::RestartAgent {
+            unit: unit.to_owned(),
+            disk_lost,
         })
     }
 

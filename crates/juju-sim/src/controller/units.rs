@@ -5,7 +5,7 @@ use crate::agent::host::Host;
 use crate::agent::{UnitRuntime, live, record};
 use crate::model::charm::Charm;
 use crate::model::name::UnitName;
-use crate::model::unit::PebbleEvent;
+use crate::model::unit::{PebbleEvent, Renewal};
 use crate::pod::{self, ContainerSpec, Image, Pod, PodSpec};
 use anyhow::{Context as _, Result};
 use std::collections::BTreeMap;
@@ -55,15 +55,18 @@ impl Controller {
         let pod = Pod::start(spec)
             .await
             .with_context(|| format!("cannot start the pod of {}", unit.name))?;
-        self.watch(unit, &pod);
         *unit.host.lock().await = Host::Pod {
             pod: Box::new(pod),
             storages,
         };
+        self.watch(unit).await;
         Ok(())
     }
 
-    fn watch(self: &Arc<Self>, unit: &UnitRuntime, pod: &Pod) {
+    /// Hears of all that happens, and of all that is remembered, in the unit's containers.
+    pub(crate) async fn watch(self: &Arc<Self>, unit: &UnitRuntime) {
+        let mut host = unit.host.lock().await;
+        let Some(pod) = host.pod() else { return };
         let mut events = pod.watch_pebble();
         let (controller, name) = (Arc::clone(self), unit.name.clone());
         tokio::spawn(async move {
@@ -85,12 +88,12 @@ impl Controller {
             return Ok(None);
         }
         let containers = charm.containers.iter().map(|container| {
-            let file = container
-                .resource
-                .as_ref()
-                .and_then(|resource| application.resources.get(resource))
-                .with_context(|| format!("container {:?} has no image", container.name))?;
-            let image = Image::load(file)?;
+            let file = (container.resource.as_ref())
+                .and_then(|resource| application.resources.get(resource));
+            let image = match file {
+                Some(file) => Image::load(file)?,
+                None => Image::default(),
+            };
             let mounts = container
                 .mounts
                 .iter()
@@ -128,8 +131,11 @@ impl Controller {
         Ok(Some((spec, mounts)))
     }
 
-    /// Puts a new pod in the old one's place, with the charm's folder as the application has it now.
-    pub(crate) async fn renew_unit(self: &Arc<Self>, unit: &UnitRuntime) -> Result<()> {
+    /// Puts a new pod or agent in the old one's place; with a new disk, with the charm's folder as the application has it now.
+    pub(crate) async fn renew_unit(&self, unit: &UnitRuntime, renewal: Renewal) -> Result<()> {
+        if renewal == (Renewal::Agent { disk_lost: false }) {
+            return Ok(());
+        }
         let source = self
             .model()
             .application(&unit.name.application)?
@@ -137,9 +143,10 @@ impl Controller {
             .clone();
         let _ = std::fs::remove_dir_all(unit.charm_folder());
         copy_charm(&source, &unit.charm_folder())?;
-        if let Some(pod) = unit.host.lock().await.pod() {
+        if let Some(pod) = unit.host.lock().await.pod()
+            && renewal == Renewal::Pod
+        {
             pod.replace().await?;
-            self.watch(unit, pod);
         }
         Ok(())
     }

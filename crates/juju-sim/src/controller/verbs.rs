@@ -7,7 +7,7 @@ use crate::agent::{UnitRuntime, command};
 use crate::model::application::Deployment;
 use crate::model::name::UnitName;
 use crate::model::secret::{Owner, check_content};
-use crate::model::unit::Churn;
+use crate::model::unit::{Churn, Renewal};
 use crate::protocol::Request;
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
@@ -43,6 +43,7 @@ impl Controller {
             | Request::Fire { .. }
             | Request::Resolved { .. }
             | Request::ReplacePod { .. }
+            | Request::RestartAgent { .. }
             | Request::DetachStorage { .. }
             | Request::SetLeader { .. } => self.disturb(request),
             other => self.model_verb(other),
@@ -98,6 +99,7 @@ impl Controller {
                 resources,
                 units,
                 storage_delay_ms,
+                allow_missing_images,
             } => {
                 let deployment = Deployment {
                     source,
@@ -106,6 +108,7 @@ impl Controller {
                     resources,
                     units,
                     storage_delay: Duration::from_millis(storage_delay_ms),
+                    allow_missing_images,
                 };
                 let name = self.model().deploy_charm(&deployment)?;
                 self.add_units(&name, deployment.units)?;
@@ -246,6 +249,11 @@ impl Controller {
         Ok(json!({"charm": runtime.charm_folder(), "storage": storage, "containers": sockets}))
     }
 
+    fn churn(&self, unit: &str, renewal: Renewal) -> Result<()> {
+        self.model().unit_mut(&unit.parse()?)?.agent.churn = Some(Churn::Stop(renewal));
+        Ok(())
+    }
+
     /// What goes wrong, or comes unasked, in a model.
     fn disturb(&self, request: Request) -> Result<Value> {
         match request {
@@ -277,7 +285,10 @@ impl Controller {
                 }
             }
             Request::ReplacePod { unit } => {
-                self.model().unit_mut(&unit.parse()?)?.agent.churn = Some(Churn::Stop);
+                self.churn(&unit, Renewal::Pod)?;
+            }
+            Request::RestartAgent { unit, disk_lost } => {
+                self.churn(&unit, Renewal::Agent { disk_lost })?;
             }
             Request::DetachStorage { unit, storage } => {
                 let mut model = self.model();
@@ -298,7 +309,7 @@ impl Controller {
 }
 
 impl crate::model::Model {
-    /// Takes a charm's new files; every unit's pod is replaced by one that has them.
+    /// Takes a charm's new files; every unit's pod is replaced by one that has them, the highest number first.
     fn refresh(&mut self, application: &str, source: Option<PathBuf>) -> Result<()> {
         let found = self.application_mut(application)?;
         if let Some(source) = source {
@@ -312,7 +323,7 @@ impl crate::model::Model {
             .values_mut()
             .filter(|unit| unit.name.application == application)
         {
-            unit.agent.churn = Some(Churn::Stop);
+            unit.agent.churn = Some(Churn::Turn);
         }
         Ok(())
     }

@@ -61,6 +61,7 @@ pub(super) fn leader_set(call: &mut Call<'_>) -> Output {
         .applications
         .get_mut(&call.context.unit.application)
     {
+        let before = application.leader_settings.clone();
         for (key, value) in pairs {
             if value.is_empty() {
                 application.leader_settings.remove(&key);
@@ -68,6 +69,7 @@ pub(super) fn leader_set(call: &mut Call<'_>) -> Output {
                 application.leader_settings.insert(key, value);
             }
         }
+        application.leader_settings_version += u64::from(application.leader_settings != before);
     }
     Ok(String::new())
 }

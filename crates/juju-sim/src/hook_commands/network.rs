@@ -115,6 +115,7 @@ fn unit_goals(model: &Model, application: &str) -> Vec<(String, Node)> {
     for number in remote.iter().flat_map(|data| data.units.keys()) {
         goals.push((format!("{application}/{number}"), goal("active", &active)));
     }
+    goals.sort_by(|one, other| one.0.cmp(&other.0));
     goals
 }
 

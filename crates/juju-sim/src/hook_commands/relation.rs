@@ -97,10 +97,12 @@ pub(super) fn list(call: &mut Call<'_>) -> Output {
         .remove(&id)
         .map(|known| known.members)
         .unwrap_or_default();
-    call.print(
-        &arguments,
-        &Node::list(members.into_keys().map(|member| member.to_string())),
-    )
+    let mut names: Vec<_> = members
+        .into_keys()
+        .map(|member| member.to_string())
+        .collect();
+    names.sort();
+    call.print(&arguments, &Node::list(names))
 }
 
 pub(super) fn model_get(call: &mut Call<'_>) -> Output {

@@ -59,8 +59,9 @@ fn denied() -> CommandError {
     CommandError::refused("permission denied")
 }
 
+/// As it was first read in this run, with what the run itself has set.
 fn application_data(
-    call: &Call<'_>,
+    call: &mut Call<'_>,
     id: u32,
     application: &str,
 ) -> Result<BTreeMap<String, String>, CommandError> {
@@ -72,19 +73,24 @@ fn application_data(
     if own && !relation.is_peer() && !call.is_leader() {
         return Err(denied());
     }
-    let mut data = relation
+    let now = relation
         .application_data
         .get(application)
         .map(|bag| bag.values.clone())
         .unwrap_or_default();
+    let read = &mut call.context.read;
+    let mut data = (read.entry((id, application.to_owned())))
+        .or_insert(now)
+        .clone();
     if own {
         overlay(&mut data, call.context.changes.application_data.get(&id));
     }
     Ok(data)
 }
 
+/// A member's data as they were read since the last hook about it; another unit's as they were first read in this run.
 fn unit_data(
-    call: &Call<'_>,
+    call: &mut Call<'_>,
     id: u32,
     unit: &UnitName,
 ) -> Result<BTreeMap<String, String>, CommandError> {
@@ -101,8 +107,23 @@ fn unit_data(
     if relation.counterpart(&call.context.unit.application) != unit.application {
         return Err(denied());
     }
-    relation.unit_data.get(unit).map(|bag| bag.values.clone()).ok_or_else(|| {
+    let now = relation.unit_data.get(unit).map(|bag| bag.values.clone()).ok_or_else(|| {
         CommandError::refused(format!("cannot read settings for unit {:?} in relation {:?}: unit {:?}: settings not found", unit.to_string(), relation.key(), unit.to_string()))
+    });
+    let known = (call.model.units.get_mut(&call.context.unit))
+        .and_then(|own| own.agent.relations.get_mut(&id))
+        .filter(|known| known.members.contains_key(unit));
+    Ok(match known {
+        Some(known) => match known.read.get(unit) {
+            Some(read) => read.clone(),
+            None => known.read.entry(unit.clone()).or_insert(now?).clone(),
+        },
+        None => match call.context.read.get(&(id, unit.to_string())) {
+            Some(read) => read.clone(),
+            None => (call.context.read.entry((id, unit.to_string())))
+                .or_insert(now?)
+                .clone(),
+        },
     })
 }
 

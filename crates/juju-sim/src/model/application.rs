@@ -29,6 +29,8 @@ pub(crate) struct Application {
     pub(crate) version: String,
     pub(crate) leader: Option<UnitName>,
     pub(crate) leader_settings: BTreeMap<String, String>,
+    /// Counts changes of the leader's settings; 1 at first.
+    pub(crate) leader_settings_version: u64,
     pub(crate) resources: BTreeMap<String, PathBuf>,
     pub(crate) storage_delay: Duration,
     pub(crate) next_unit: u32,
@@ -45,6 +47,8 @@ pub(crate) struct Deployment {
     pub(crate) resources: BTreeMap<String, PathBuf>,
     pub(crate) units: u32,
     pub(crate) storage_delay: Duration,
+    /// Containers may lack an image: they are empty then.
+    pub(crate) allow_missing_images: bool,
 }
 
 impl Application {
@@ -65,6 +69,7 @@ impl Application {
             version: String::new(),
             leader: None,
             leader_settings: BTreeMap::new(),
+            leader_settings_version: 1,
             resources: BTreeMap::new(),
             storage_delay: Duration::ZERO,
             next_unit: 0,
@@ -114,7 +119,7 @@ impl Model {
             .unwrap_or_else(|| charm.name.clone());
         self.check_new_application(&name)?;
         let config = charm.settings(&deployment.config)?;
-        check_resources(&charm, &deployment.resources)?;
+        check_resources(&charm, deployment)?;
         let peers: Vec<_> = charm
             .endpoints
             .iter()
@@ -245,7 +250,8 @@ impl Model {
     }
 }
 
-fn check_resources(charm: &Charm, given: &BTreeMap<String, PathBuf>) -> Result<()> {
+fn check_resources(charm: &Charm, deployment: &Deployment) -> Result<()> {
+    let given = &deployment.resources;
     for (name, path) in given {
         if !charm.resources.contains_key(name) {
             bail!("unrecognized resource {name:?}");
@@ -261,7 +267,7 @@ fn check_resources(charm: &Charm, given: &BTreeMap<String, PathBuf>) -> Result<(
         .containers
         .iter()
         .filter_map(|container| container.resource.as_ref())
-        .find(|resource| !given.contains_key(*resource));
+        .find(|resource| !given.contains_key(*resource) && !deployment.allow_missing_images);
     if let Some(missing) = missing {
         bail!(
             "local charm missing OCI images for: {missing} (give --resource {missing}=FILE, a file that describes the image)"

@@ -42,14 +42,28 @@ pub(crate) struct OpenPort {
     pub(crate) endpoint: String,
 }
 
-/// Where a pod's replacement (or a refresh, which is the same to a charm) stands.
+/// What is new when an agent comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Renewal {
+    /// The whole pod, with the charm's files.
+    Pod,
+    /// The agent alone: its containers go on.
+    Agent {
+        /// Whether the charm's files are unpacked anew.
+        disk_lost: bool,
+    },
+}
+
+/// Where the replacement of a pod or an agent stands. A refresh is a replacement to a charm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Churn {
-    /// `stop` is to run; then the pod is replaced.
-    Stop,
-    /// The pod is being replaced by the agent.
-    Replace,
-    /// `upgrade-charm` is to run in the new pod.
+    /// A rolling upgrade of the application: units of higher numbers go first.
+    Turn,
+    /// `stop` is to run first.
+    Stop(Renewal),
+    /// The agent is to do it now.
+    Replace(Renewal),
+    /// `upgrade-charm` is to run with the new files.
     Upgrade,
 }
 
@@ -81,14 +95,23 @@ pub(crate) enum Life {
     Removed,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts independent of one another"
+)]
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AgentState {
     pub(crate) life: Life,
     pub(crate) started: bool,
-    /// Whether the unit led when its last leadership hook ran.
-    pub(crate) led: Option<bool>,
+    /// Whether the unit has taken up leadership.
+    pub(crate) led: bool,
+    /// Which version of the leader's settings the running agent has told.
+    pub(crate) leader_settings: Option<u64>,
     pub(crate) config_version: u64,
-    pub(crate) charm_version: u64,
+    /// What the last hook queued: nothing but storage comes between.
+    pub(crate) queued: Option<crate::agent::hook::Hook>,
+    /// The agent has come back: `start` runs before anything else.
+    pub(crate) rebooted: bool,
     pub(crate) relations: BTreeMap<u32, KnownRelation>,
     pub(crate) storage: BTreeSet<String>,
     pub(crate) pebble: VecDeque<PebbleEvent>,
@@ -97,8 +120,8 @@ pub(crate) struct AgentState {
     pub(crate) failed: Option<FailedHook>,
     /// Killed in mid-hook: run at once again.
     pub(crate) again: Option<crate::agent::hook::Hook>,
-    /// A failing notice or check restarts Juju's uniter: nothing runs before this.
-    pub(crate) paused_until: Option<Instant>,
+    /// A failing notice or check ends Juju's uniter, which starts anew at this time.
+    pub(crate) uniter_starts_at: Option<Instant>,
     /// Hooks an operator fired for a test.
     pub(crate) fired: VecDeque<crate::agent::hook::Hook>,
 }
@@ -111,6 +134,8 @@ pub(crate) struct KnownRelation {
     pub(crate) members: BTreeMap<UnitName, Option<u64>>,
     /// The agent was started again since: it no longer knows the remote application, nor that peers need no `-broken`.
     pub(crate) agent_restarted: bool,
+    /// Members' data as they were read, until a hook about the member comes.
+    pub(crate) read: BTreeMap<UnitName, BTreeMap<String, String>>,
 }
 
 #[derive(Debug, Clone)]
@@ -130,10 +155,7 @@ impl Unit {
             charm_state: BTreeMap::new(),
             ports: BTreeSet::new(),
             dying: false,
-            agent: AgentState {
-                charm_version: 1,
-                ..AgentState::default()
-            },
+            agent: AgentState::default(),
         }
     }
 

@@ -102,14 +102,23 @@ impl Watcher {
     async fn round(&mut self, events: &UnboundedSender<PebbleEvent>) -> anyhow::Result<()> {
         let boot = boot_id(&self.socket).await?;
         if self.boot.as_ref() != Some(&boot) {
-            // Its numbers start again with it.
-            self.reported.clear();
+            // Juju's agent asks for notices at once and for this only at its next poll.
+            self.notices(Duration::ZERO, events).await?;
             self.boot = Some(boot);
             drop(events.send(PebbleEvent::PebbleReady {
                 container: self.container.clone(),
             }));
         }
-        for notice in self.notices().await? {
+        self.notices(NOTICE_WAIT, events).await
+    }
+
+    /// Tells what was noticed since, or within `wait` from now.
+    async fn notices(
+        &mut self,
+        wait: Duration,
+        events: &UnboundedSender<PebbleEvent>,
+    ) -> anyhow::Result<()> {
+        for notice in self.new_notices(wait).await? {
             self.after = Some(notice.last_repeated.clone());
             if let Some(event) = self.event(notice).await? {
                 drop(events.send(event));
@@ -118,16 +127,16 @@ impl Watcher {
         Ok(())
     }
 
-    async fn notices(&self) -> anyhow::Result<Vec<Notice>> {
+    async fn new_notices(&self, wait: Duration) -> anyhow::Result<Vec<Notice>> {
         let mut path = format!(
             "/v1/notices?types=custom,change-update&timeout={}s",
-            NOTICE_WAIT.as_secs()
+            wait.as_secs()
         );
         if let Some(after) = &self.after {
             path.push_str("&after=");
             path.push_str(&after.replace('+', "%2B"));
         }
-        get(&self.socket, &path, NOTICE_WAIT + ANSWER_DEADLINE).await
+        get(&self.socket, &path, wait + ANSWER_DEADLINE).await
     }
 
     async fn event(&mut self, notice: Notice) -> anyhow::Result<Option<PebbleEvent>> {

@@ -88,19 +88,3 @@ pub(crate) fn of_task(step: &str, task: &juju_sim::TaskOutcome) -> Value {
     let messages: Vec<_> = task.log.iter().map(|line| &line.message).collect();
     json!({"step": step, "status": task.status, "message": task.message, "results": results, "log": messages})
 }
-
-/// Leaves out what Juju leaves open: when Pebble's hooks come, how many equal peer changes are merged, and when the loss of a
-/// lease is noticed.
-pub(crate) fn without_what_is_open(paths: &[String]) -> Vec<String> {
-    let mut kept: Vec<String> = paths
-        .iter()
-        .filter(|path| !path.contains("-pebble-") && !path.ends_with("replicas-relation-changed"))
-        .cloned()
-        .collect();
-    kept.dedup();
-    let mut first = true;
-    kept.retain(|path| {
-        path != "hooks/leader-settings-changed" || std::mem::replace(&mut first, false)
-    });
-    kept
-}

@@ -16,6 +16,27 @@ units:
   0: {k: v, multi: \"a\\nb\"}
   1: {k: w}
 ";
+/// Runs of the recording that saw another unit half-way, which Juju leaves open: each waits until another unit has begun a run, or
+/// has ended one whose name ends with this many `done`.
+const HELD: [(&str, &str, Until); 2] = [
+    (
+        "probe/1",
+        "hooks/replicas-relation-created 1",
+        Until::Begun("probe/0", "hooks/replicas-relation-changed 3"),
+    ),
+    (
+        "probe/0",
+        "hooks/replicas-relation-changed 3",
+        Until::Ended("probe/1", "replicas-relation-created"),
+    ),
+];
+
+#[derive(Clone, Copy)]
+enum Until {
+    Begun(&'static str, &'static str),
+    Ended(&'static str, &'static str),
+}
+
 /// A check that fails while a file of the volume is missing.
 const LAYER: &str = "checks: {broken: {override: replace, level: ready, threshold: 1, period: 300ms, exec: {command: test -e /data/mark}}}\n";
 
@@ -65,16 +86,23 @@ impl Scenario {
             std::fs::copy(own.join(file), charm.join(file)).unwrap();
         }
         std::fs::write(charm.join("recording.json"), recording.by_run().to_string()).unwrap();
-        let image = self.path("image.yaml");
-        std::fs::write(&image, "users: []\n").unwrap();
+        let held = HELD.map(|(unit, run, _)| format!("{unit} {run}").replace('/', "_"));
+        std::fs::write(charm.join("held.json"), json!(held).to_string()).unwrap();
         self.juju
-            .deploy(&Deploy::new(&charm).resource("work-image", image))
+            .deploy(&Deploy {
+                allow_missing_images: true,
+                ..Deploy::new(&charm)
+            })
             .unwrap();
         self.juju
             .wait_for(DEADLINE, |status| status.unit("probe/0").is_some())
             .unwrap();
         self.settle();
         self.juju.add_unit("probe", 1).unwrap();
+        for (unit, run, until) in HELD {
+            self.eventually(until);
+            self.mark(unit, &format!("go-{unit} {run}"));
+        }
         self.settle();
         let uri = self.juju.add_secret("token", [("key", "v1")]).unwrap();
         self.juju
@@ -86,6 +114,37 @@ impl Scenario {
         self.settle();
         self.juju.update_secret("token", [("key", "v2")]).unwrap();
         self.settle();
+    }
+
+    /// Where the unit's charm sees its own folder, once there is a pod.
+    fn charm(&self, unit: &str) -> Option<PathBuf> {
+        let paths = self.juju.paths(unit).ok()?;
+        Some(PathBuf::from(paths["charm"].as_str()?))
+    }
+
+    fn mark(&self, unit: &str, name: &str) {
+        let file = self.charm(unit).unwrap().join(name.replace('/', "_"));
+        std::fs::write(file, "").unwrap();
+    }
+
+    fn eventually(&self, until: Until) {
+        let holds = || match until {
+            Until::Begun(unit, run) => self.charm(unit).is_some_and(|charm| {
+                let name = format!("{unit} {run}").replace('/', "_");
+                charm.join("begun").join(name).exists()
+            }),
+            Until::Ended(unit, hook) => self.has_run(unit, hook) > 0,
+        };
+        self.juju.wait_for(DEADLINE, |_| holds()).unwrap();
+    }
+
+    fn has_run(&self, unit: &str, hook: &str) -> usize {
+        let (module, ran) = (format!("{unit}: "), format!("ran {hook:?} hook"));
+        let log = self.juju.debug_log().unwrap();
+        let lines = log
+            .iter()
+            .filter(|line| line.starts_with(&module) && line.contains(&ran));
+        lines.count()
     }
 
     fn relation(&self) {
@@ -146,50 +205,28 @@ impl Scenario {
         assert!(done.status.success(), "{done:?}");
     }
 
-    fn wait_for_hook(&self, unit: &str, hook: &str) {
-        let module = format!("{unit}: ");
-        let ran = format!("ran {hook:?} hook");
+    fn wait_for_hook(&self, hook: &str, times: usize) {
         self.juju
-            .wait_for(DEADLINE, |_| {
-                let log = self.juju.debug_log().unwrap();
-                log.iter()
-                    .any(|line| line.starts_with(&module) && line.contains(&ran))
-            })
+            .wait_for(DEADLINE, |_| self.has_run("probe/0", hook) >= times)
             .unwrap();
         self.settle();
     }
 
     fn pebble_events(&self) {
-        let mark = self
-            .juju
-            .storage_folder("probe/0", "data")
-            .unwrap()
-            .join("mark");
+        let volume = self.juju.storage_folder("probe/0", "data").unwrap();
+        let mark = volume.join("mark");
         std::fs::write(&mark, "").unwrap();
         let layer = self.path("layer.yaml");
-        std::fs::write(&layer, LAYER.replace("/data/mark", mark.to_str().unwrap())).unwrap();
-        self.pebble_cli(&["notify", "example.com/key", "one=1"]);
-        self.wait_for_hook("probe/0", "work-pebble-custom-notice");
+        std::fs::write(&layer, LAYER).unwrap();
         self.pebble_cli(&["add", "checks", layer.to_str().unwrap()]);
-        self.pebble_cli(&["replan"]);
-        // The container does not see the volume, so the check fails; a check that always succeeds takes its place.
-        self.wait_for_hook("probe/0", "work-pebble-check-failed");
-        let healthy = LAYER.replace("test -e /data/mark", "true");
-        std::fs::write(&layer, healthy).unwrap();
-        self.pebble_cli(&["add", "--combine", "checks", layer.to_str().unwrap()]);
-        self.pebble_cli(&["replan"]);
-        self.settle();
-        self.juju.kill_container("probe/0", "work").unwrap();
-        self.juju
-            .wait_for(DEADLINE, |_| {
-                let log = self.juju.debug_log().unwrap();
-                let ready = |line: &&String| {
-                    line.starts_with("probe/0: ") && line.contains("ran \"work-pebble-ready\" hook")
-                };
-                log.iter().filter(ready).count() >= 2
-            })
-            .unwrap();
-        self.settle();
+        self.pebble_cli(&["notify", "example.com/key", "one=1"]);
+        self.wait_for_hook("work-pebble-custom-notice", 1);
+        std::fs::remove_file(&mark).unwrap();
+        self.wait_for_hook("work-pebble-check-failed", 1);
+        std::fs::write(&mark, "").unwrap();
+        self.wait_for_hook("work-pebble-check-recovered", 1);
+        self.juju.restart_container("probe/0", "work").unwrap();
+        self.wait_for_hook("work-pebble-ready", 2);
     }
 
     fn churn(&self) {
@@ -197,10 +234,14 @@ impl Scenario {
         self.settle();
         self.juju.set_leader("probe/0").unwrap();
         self.settle();
-        self.juju.replace_pod("probe/0").unwrap();
-        self.settle();
-        self.juju.refresh("probe", None).unwrap();
-        self.settle();
+        // The recording's Pebbles stand outside of its pods: what was replaced there is the agent and its disk alone.
+        self.juju.restart_agent("probe/0", true).unwrap();
+        self.wait_for_hook("work-pebble-ready", 3);
+        for unit in UNITS.iter().rev() {
+            self.juju.restart_agent(unit, true).unwrap();
+            self.settle();
+        }
+        self.wait_for_hook("work-pebble-ready", 4);
     }
 
     fn removal(&self) {

@@ -110,11 +110,11 @@ async fn custom_notices_come_in_order_and_again_to_a_new_watcher() {
 
     let mut again = pod.watch_pebble();
     assert_eq!(events.recv().await, None);
-    assert_eq!(next(&mut again).await, ready());
     assert_eq!(
         [next(&mut again).await, next(&mut again).await],
         [second, first]
     );
+    assert_eq!(next(&mut again).await, ready());
 }
 
 const NOTIFIER: &str = "/charm/bin/pebble notify example.com/job-resume";
