@@ -284,6 +284,16 @@ impl Juju {
         })
     }
 
+    /// Removes an operator's secret. No hook follows for its readers, as in Juju.
+    ///
+    /// # Errors
+    /// An unknown secret.
+    pub fn remove_secret(&self, name: &str) -> Result<()> {
+        self.tell(&Request::RemoveSecret {
+            name: name.to_owned(),
+        })
+    }
+
     /// The lines of the log, oldest first.
     ///
     /// # Errors
@@ -321,10 +331,34 @@ impl Juju {
         self.tell(&Request::AddUnit {
             application: application.to_owned(),
             count,
+            attach_storage: Vec::new(),
         })
     }
 
-    /// Begins to remove a unit.
+    /// Adds a unit with storage that another unit left, by its id (`data/0`).
+    ///
+    /// # Errors
+    /// As [`Juju::add_unit`]; storage that is not detached, or that the charm has none of.
+    pub fn add_unit_with_storage(&self, application: &str, storage: &[&str]) -> Result<()> {
+        self.tell(&Request::AddUnit {
+            application: application.to_owned(),
+            count: 1,
+            attach_storage: storage.iter().map(|id| (*id).to_owned()).collect(),
+        })
+    }
+
+    /// Adds or removes units until there are so many; those of the highest numbers go first.
+    ///
+    /// # Errors
+    /// An unknown application.
+    pub fn scale_application(&self, application: &str, units: u32) -> Result<()> {
+        self.tell(&Request::ScaleApplication {
+            application: application.to_owned(),
+            units,
+        })
+    }
+
+    /// Begins to remove a unit. Its storage is kept, detached.
     ///
     /// # Errors
     /// An unknown unit.

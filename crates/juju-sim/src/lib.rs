@@ -20,14 +20,17 @@ mod cli;
 mod client;
 mod context;
 mod controller;
+mod forms;
 mod hook_commands;
 mod model;
 mod node;
 pub mod pod;
 mod protocol;
+mod scenario;
 
 pub use cli::main;
 pub use client::{
     AddModel, ApplicationStatus, Deploy, Error, Juju, Status, StatusInfo, TaskLog, TaskOutcome,
     UnitStatus,
 };
+pub use scenario::{Scenario, ScenarioReport, StepReport};

@@ -11,6 +11,7 @@ pub(crate) mod relation;
 pub(crate) mod remote;
 pub(crate) mod secret;
 pub(crate) mod status;
+pub(crate) mod storage;
 pub(crate) mod task;
 pub(crate) mod unit;
 
@@ -38,10 +39,12 @@ pub(crate) struct Model {
     pub(crate) relations: BTreeMap<u32, Relation>,
     pub(crate) secrets: BTreeMap<String, Secret>,
     pub(crate) tasks: BTreeMap<u32, Task>,
+    /// Storage that no unit has, by its id.
+    pub(crate) detached: BTreeMap<String, storage::Detached>,
     pub(crate) log: DebugLog,
     next_relation: u32,
     next_task: u32,
-    next_storage: BTreeMap<String, u32>,
+    next_storage: u32,
 }
 
 impl Model {
@@ -54,10 +57,11 @@ impl Model {
             relations: BTreeMap::new(),
             secrets: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            detached: BTreeMap::new(),
             log: DebugLog::default(),
             next_relation: 0,
             next_task: 1,
-            next_storage: BTreeMap::new(),
+            next_storage: 0,
         }
     }
 
@@ -124,16 +128,13 @@ impl Model {
         number
     }
 
-    fn next_storage_id(&mut self, storage: &str) -> String {
-        let next = self.next_storage.entry(storage.to_owned()).or_default();
-        let id = format!("{storage}/{next}");
-        *next += 1;
-        id
-    }
-
     /// Takes a unit out of the model after its `remove` hook; a new leader is chosen, an application without units that is dying goes too.
     pub(crate) fn forget_unit(&mut self, name: &UnitName) {
-        self.units.remove(name);
+        if let Some(mut unit) = self.units.remove(name) {
+            for (_, instance) in std::mem::take(&mut unit.storage) {
+                self.detach(name, instance);
+            }
+        }
         for task in self.tasks.values_mut() {
             if task.unit == *name && !task.status.is_final() {
                 let why = format!("unit {name} was removed");

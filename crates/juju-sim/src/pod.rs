@@ -21,6 +21,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 
 pub use bridge::{Forward, ForwardTarget};
+pub(crate) use image::check_inside;
 pub use image::{Bind, Image, User};
 pub use nursery::spawn;
 pub use pebble_poll::PebbleEvent;

@@ -76,7 +76,18 @@ pub(crate) enum Request {
     AddUnit {
         application: String,
         count: u32,
+        #[serde(default)]
+        attach_storage: Vec<String>,
     },
+    ScaleApplication {
+        application: String,
+        units: u32,
+    },
+    AttachStorage {
+        unit: String,
+        storage: String,
+    },
+    PebbleProgram,
     RemoveUnit {
         unit: String,
     },

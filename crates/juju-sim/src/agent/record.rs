@@ -164,7 +164,9 @@ pub(crate) fn done(
         }
         Hook::StorageDetaching { id, .. } => {
             state.storage.remove(id);
-            unit.storage.remove(id);
+            if let Some(instance) = unit.storage.remove(id) {
+                model.detach(name, instance);
+            }
         }
         _ => {}
     }

@@ -100,6 +100,24 @@ pub(super) struct DebugLogArguments {
 }
 
 #[derive(Debug, Subcommand)]
+pub(super) enum ScenarioVerb {
+    Run(ScenarioArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ScenarioArguments {
+    pub(super) file: PathBuf,
+    /// The Pebble program; without it the one on PATH
+    #[arg(long)]
+    pub(super) pebble: Option<PathBuf>,
+    /// Leave the model running, to look at
+    #[arg(long)]
+    pub(super) keep: bool,
+    #[arg(long, value_enum, default_value = "tabular")]
+    pub(super) format: OutputFormat,
+}
+
+#[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Start a model in the background
     AddModel(AddModelArguments),
@@ -186,6 +204,14 @@ pub(super) enum Verb {
         application: String,
         #[arg(short, long, default_value_t = 1)]
         num_units: u32,
+        /// Storage that another unit left, by its id
+        #[arg(
+            long,
+            value_name = "ID",
+            value_delimiter = ',',
+            conflicts_with = "num_units"
+        )]
+        attach_storage: Vec<String>,
     },
     RemoveUnit {
         #[arg(required = true)]
@@ -274,10 +300,18 @@ pub(super) enum Verb {
         unit: String,
         storage: String,
     },
+    /// (test) Give a unit back storage that was detached from it
+    AttachStorage {
+        unit: String,
+        storage: String,
+    },
     /// (test) Show where a unit's things are on this machine
     Paths {
         unit: String,
     },
+    /// Take the steps of a scenario file in a model of its own
+    #[command(subcommand)]
+    Scenario(ScenarioVerb),
     #[command(hide = true)]
     Controller {
         #[arg(long)]

@@ -1,11 +1,9 @@
 //! Where models live, and small forms of arguments.
 
 use crate::client::Juju;
-use crate::pod::{Forward, ForwardTarget};
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// The folder of all models: `JUJU_SIM_DATA`, else the user's data folder.
 fn base() -> Result<PathBuf> {
@@ -97,33 +95,4 @@ pub(super) fn secret_content(words: &[String]) -> Result<BTreeMap<String, String
             None => Ok((key, value)),
         })
         .collect()
-}
-
-/// `2h`, `1m30s`, `500ms`.
-pub(super) fn duration(text: &str) -> Result<Duration> {
-    let read: jiff::SignedDuration = text
-        .parse()
-        .with_context(|| format!("invalid duration {text:?}, such as 90s or 2h"))?;
-    Duration::try_from(read).with_context(|| format!("invalid duration {text:?}"))
-}
-
-/// `PORT=ADDRESS:PORT` or `PORT=/path`.
-pub(super) fn forward(text: &str) -> Result<Forward> {
-    let (listen, to) = text
-        .split_once('=')
-        .with_context(|| format!("invalid forward {text:?}, such as 8333=127.0.0.1:8333"))?;
-    let to = if to.starts_with('/') {
-        ForwardTarget::Unix(PathBuf::from(to))
-    } else {
-        ForwardTarget::Tcp(
-            to.parse()
-                .with_context(|| format!("invalid address {to:?}"))?,
-        )
-    };
-    Ok(Forward {
-        listen: listen
-            .parse()
-            .with_context(|| format!("invalid port {listen:?}"))?,
-        to,
-    })
 }

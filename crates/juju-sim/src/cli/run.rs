@@ -3,6 +3,7 @@
 use super::arguments::{OutputFormat, RunArguments};
 use super::{place, print};
 use crate::client::{Juju, TaskOutcome};
+use crate::forms;
 use crate::model::actions::parameters;
 use crate::model::name::UnitName;
 use anyhow::Result;
@@ -22,7 +23,7 @@ pub(super) fn run(juju: &Juju, run: &RunArguments) -> Result<ExitCode> {
     } else {
         parameters(&words)?
     };
-    let wait = place::duration(&run.wait)?;
+    let wait = forms::duration(&run.wait)?;
     let number = juju.enqueue(&run.unit, &run.action, given)?;
     let unit: UnitName = run.unit.parse()?;
     print::note(&format!(
@@ -149,7 +150,7 @@ pub(super) fn show_task(
     wait: &str,
     format: OutputFormat,
 ) -> Result<ExitCode> {
-    let wait = place::duration(wait)?;
+    let wait = forms::duration(wait)?;
     let outcome = match juju.wait_task(number, wait, |_| ()) {
         Err(error) if error.is_timeout() => juju.show_task(number)?,
         outcome => outcome?,

@@ -2,12 +2,14 @@
 
 use super::arguments::{
     AddModelArguments, Arguments, ConfigArguments, DebugLogArguments, DeployArguments,
-    OutputFormat, Verb,
+    OutputFormat, ScenarioArguments, ScenarioVerb, Verb,
 };
 use super::{place, print, run, status};
 use crate::client::{AddModel, Deploy, Juju};
 use crate::controller;
+use crate::forms;
 use crate::protocol::Request;
+use crate::scenario::Scenario;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -33,9 +35,9 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
                 pebble,
                 forwards: forward
                     .iter()
-                    .map(|text| place::forward(text))
+                    .map(|text| forms::forward(text))
                     .collect::<Result<_>>()?,
-                update_status: update_status.as_deref().map(place::duration).transpose()?,
+                update_status: update_status.as_deref().map(forms::duration).transpose()?,
                 die_with_parent,
             })?;
             Ok(ExitCode::SUCCESS)
@@ -45,6 +47,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
             place::connect(name.as_deref(), data.as_deref())?.destroy_model()?;
             Ok(ExitCode::SUCCESS)
         }
+        Verb::Scenario(ScenarioVerb::Run(arguments)) => scenario(&arguments, data),
         verb => in_model(&place::connect(model.as_deref(), data.as_deref())?, verb),
     }
 }
@@ -62,14 +65,46 @@ fn add_model(arguments: AddModelArguments, data: Option<PathBuf>) -> Result<Exit
         pebble,
         forwards: forward
             .iter()
-            .map(|text| place::forward(text))
+            .map(|text| forms::forward(text))
             .collect::<Result<_>>()?,
-        update_status: update_status.as_deref().map(place::duration).transpose()?,
+        update_status: update_status.as_deref().map(forms::duration).transpose()?,
         detached: true,
     };
     Juju::add_model(add)?;
     print::note(&format!("Added {name:?} model on this machine"));
     Ok(ExitCode::SUCCESS)
+}
+
+fn scenario(arguments: &ScenarioArguments, data: Option<PathBuf>) -> Result<ExitCode> {
+    let scenario = Scenario::read(&arguments.file)?;
+    let folder = if arguments.keep {
+        Some(place::new_model(scenario.model(), data)?)
+    } else {
+        data
+    };
+    let add = AddModel {
+        folder,
+        pebble: arguments.pebble.clone(),
+        detached: arguments.keep,
+        ..AddModel::default()
+    };
+    let people = arguments.format == OutputFormat::Tabular;
+    let report = scenario.run(add, |step| {
+        if people {
+            let _ = print::line(&print::verdict(step));
+        }
+    })?;
+    if !people {
+        print::value(&serde_json::to_value(&report)?, arguments.format)?;
+    } else if !report.passed {
+        let end = report.log.join("\n");
+        print::note(&format!("{}\nThe log ends:\n{end}", report.status));
+    }
+    Ok(if report.passed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Verbs with an exit code of their own first.
@@ -90,8 +125,7 @@ fn in_model(juju: &Juju, verb: Verb) -> Result<ExitCode> {
             unit,
             status,
             timeout,
-        } => drop(juju.wait_for_unit(&unit, &status, place::duration(&timeout)?)?),
-        Verb::ScaleApplication { application, units } => scale(juju, &application, units)?,
+        } => drop(juju.wait_for_unit(&unit, &status, forms::duration(&timeout)?)?),
         Verb::RemoveUnit { units } => units.iter().try_for_each(|unit| juju.remove_unit(unit))?,
         Verb::AddSecret { .. }
         | Verb::UpdateSecret { .. }
@@ -113,10 +147,16 @@ fn plain(juju: &Juju, verb: Verb) -> Result<()> {
         Verb::AddUnit {
             application,
             num_units,
+            attach_storage,
         } => Request::AddUnit {
             application,
             count: num_units,
+            attach_storage,
         },
+        Verb::ScaleApplication { application, units } => {
+            Request::ScaleApplication { application, units }
+        }
+        Verb::AttachStorage { unit, storage } => Request::AttachStorage { unit, storage },
         Verb::RemoveApplication { application } => Request::RemoveApplication { application },
         Verb::ShowUnit { unit } => Request::ShowUnit { unit },
         Verb::Resolved { unit, no_retry } => Request::Resolved {
@@ -179,7 +219,7 @@ fn deploy(juju: &Juju, arguments: DeployArguments) -> Result<()> {
                 .map(|(name, file)| (name, PathBuf::from(file)))
                 .collect(),
             units: Some(num_units),
-            storage_delay: place::duration(&storage_delay)?,
+            storage_delay: forms::duration(&storage_delay)?,
             allow_missing_images: false,
         })?
     };
@@ -275,28 +315,6 @@ fn exec(juju: &Juju, unit: &str, words: &[String]) -> Result<ExitCode> {
         }
     }
     Ok(u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from))
-}
-
-fn scale(juju: &Juju, application: &str, wanted: u32) -> Result<()> {
-    let status = juju.status()?;
-    let units = &status
-        .applications
-        .get(application)
-        .with_context(|| format!("application {application:?} not found"))?
-        .units;
-    let have = u32::try_from(units.len())?;
-    if wanted >= have {
-        return Ok(juju.add_unit(application, wanted - have)?);
-    }
-    let mut names: Vec<crate::model::name::UnitName> = units
-        .keys()
-        .map(|name| name.parse())
-        .collect::<Result<_>>()?;
-    names.sort();
-    for name in names.iter().skip(usize::try_from(wanted)?) {
-        juju.remove_unit(&name.to_string())?;
-    }
-    Ok(())
 }
 
 fn debug_log(juju: &Juju, arguments: &DebugLogArguments) -> Result<ExitCode> {

@@ -133,6 +133,25 @@ impl Juju {
         })
     }
 
+    /// Gives a unit back storage that was detached from it, by its id.
+    ///
+    /// # Errors
+    /// Storage that is not detached; a unit that had other storage mounted there.
+    pub fn attach_storage(&self, unit: &str, storage: &str) -> Result<()> {
+        self.tell(&Request::AttachStorage {
+            unit: unit.to_owned(),
+            storage: storage.to_owned(),
+        })
+    }
+
+    /// The Pebble program of the model's containers.
+    ///
+    /// # Errors
+    /// When none was found as the model was made.
+    pub fn pebble_program(&self) -> Result<PathBuf> {
+        self.get(&Request::PebbleProgram)
+    }
+
     /// An address on this machine's loopback that leads to a port of a unit.
     ///
     /// # Errors

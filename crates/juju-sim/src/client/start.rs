@@ -144,7 +144,7 @@ fn new_folder(given: Option<PathBuf>) -> Result<PathBuf> {
         )));
     }
     let _ = std::fs::remove_file(&socket);
-    for left in ["tools", "u"] {
+    for left in ["tools", "u", "storage"] {
         let _ = std::fs::remove_dir_all(folder.join(left));
     }
     Ok(folder)

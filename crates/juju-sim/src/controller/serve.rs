@@ -76,7 +76,7 @@ async fn serve(options: Options) -> Result<()> {
         }
     }
     controller.end_all().await;
-    for left in ["tools", "u"] {
+    for left in ["tools", "u", "storage"] {
         let _ = std::fs::remove_dir_all(controller.folder.join(left));
     }
     let _ = std::fs::remove_file(controller.folder.join("controller.log"));

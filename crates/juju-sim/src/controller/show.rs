@@ -6,7 +6,8 @@ use crate::model::application::Application;
 use crate::model::charm::Role;
 use crate::model::name::UnitName;
 use crate::model::status::Status;
-use crate::model::unit::Unit;
+use crate::model::storage::Detached;
+use crate::model::unit::{StorageInstance, Unit};
 use crate::model::{JUJU_VERSION, Model};
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
@@ -45,11 +46,21 @@ impl Model {
             .units
             .values()
             .flat_map(|unit| unit.storage.values().map(move |instance| (unit, instance)));
+        let detached = self.detached.values().map(|Detached { instance, .. }| {
+            let StorageInstance {
+                id, kind, location, ..
+            } = instance.clone();
+            (
+                id,
+                json!({"kind": kind, "status": {"current": "detached"}, "location": location}),
+            )
+        });
         let shown: Map<String, Value> = all
             .map(|(unit, instance)| {
                 let state = if !instance.is_provisioned() { "pending" } else if instance.detaching || unit.dying { "detaching" } else { "attached" };
                 (instance.id.clone(), json!({"kind": instance.kind, "status": {"current": state}, "unit": unit.name.to_string(), "location": instance.location}))
             })
+            .chain(detached)
             .collect();
         Value::Object(shown)
     }

@@ -77,6 +77,16 @@ impl Controller {
         });
     }
 
+    pub(super) fn pebble_program(&self) -> Result<PathBuf> {
+        let given = self.pebble.clone();
+        given.context("no Pebble program was found: run the set-up, or give --pebble")
+    }
+
+    /// Where storage lies, whichever unit has it.
+    pub(super) fn storage_folder(&self, id: &str) -> PathBuf {
+        self.folder.join("storage").join(id.replace('/', "-"))
+    }
+
     fn pod_spec(&self, unit: &UnitRuntime) -> Result<Option<(PodSpec, StorageMounts)>> {
         let model = self.model();
         let application = model.application(&unit.name.application)?;
@@ -109,17 +119,11 @@ impl Controller {
         let mut storages = BTreeMap::new();
         let mut mounts = Vec::new();
         for instance in model.unit(&unit.name)?.storage.values() {
-            let folder = unit
-                .folder
-                .join("storage")
-                .join(instance.id.replace('/', "-"));
+            let folder = self.storage_folder(&instance.id);
             storages.insert(instance.name.clone(), folder.clone());
             mounts.push((folder, PathBuf::from(&instance.location)));
         }
-        let pebble = self
-            .pebble
-            .clone()
-            .context("no Pebble program was found: run the set-up, or give --pebble")?;
+        let pebble = self.pebble_program()?;
         let spec = PodSpec {
             unit: unit.name.to_string(),
             dir: unit.folder.join("pod"),

@@ -22,6 +22,7 @@ impl Controller {
             Request::Deploy { .. }
             | Request::DeployRemote { .. }
             | Request::AddUnit { .. }
+            | Request::ScaleApplication { .. }
             | Request::Refresh { .. } => self.deploy(request),
             Request::AddSecret { .. }
             | Request::UpdateSecret { .. }
@@ -31,6 +32,7 @@ impl Controller {
             Request::Run { .. } | Request::Task { .. } | Request::CancelTask { .. } => {
                 self.task(request)
             }
+            Request::PebbleProgram => Ok(json!(self.pebble_program()?)),
             Request::Exec { unit, words } => {
                 let (code, stdout, stderr) = command(self, &*self.runtime(&unit)?, &words).await?;
                 Ok(json!({"return-code": code, "stdout": stdout, "stderr": stderr}))
@@ -45,6 +47,7 @@ impl Controller {
             | Request::ReplacePod { .. }
             | Request::RestartAgent { .. }
             | Request::DetachStorage { .. }
+            | Request::AttachStorage { .. }
             | Request::SetLeader { .. } => self.disturb(request),
             other => self.model_verb(other),
         }
@@ -111,14 +114,23 @@ impl Controller {
                     allow_missing_images,
                 };
                 let name = self.model().deploy_charm(&deployment)?;
-                self.add_units(&name, deployment.units)?;
+                self.add_units(&name, deployment.units, &[])?;
                 Ok(json!(name))
             }
             Request::DeployRemote { text, name } => {
                 Ok(json!(self.model().deploy_remote(&text, name.as_deref())?))
             }
-            Request::AddUnit { application, count } => {
-                self.add_units(&application, count)?;
+            Request::AddUnit {
+                application,
+                count,
+                attach_storage,
+            } => {
+                self.add_units(&application, count, &attach_storage)?;
+                Ok(Value::Null)
+            }
+            Request::ScaleApplication { application, units } => {
+                let added = self.model().scale(&application, units)?;
+                self.add_units(&application, added, &[])?;
                 Ok(Value::Null)
             }
             Request::Refresh {
@@ -133,9 +145,14 @@ impl Controller {
         }
     }
 
-    fn add_units(self: &Arc<Self>, application: &str, count: u32) -> Result<()> {
+    fn add_units(
+        self: &Arc<Self>,
+        application: &str,
+        count: u32,
+        attach_storage: &[String],
+    ) -> Result<()> {
         for _ in 0..count {
-            let unit = self.model().add_unit(application)?;
+            let unit = self.model().add_unit(application, attach_storage)?;
             self.start_unit(&unit)?;
         }
         Ok(())
@@ -232,12 +249,7 @@ impl Controller {
             .map(|instance| {
                 (
                     instance.name.clone(),
-                    json!(
-                        runtime
-                            .folder
-                            .join("storage")
-                            .join(instance.id.replace('/', "-"))
-                    ),
+                    json!(self.storage_folder(&instance.id)),
                 )
             })
             .collect();
@@ -300,6 +312,9 @@ impl Controller {
                 found
                     .with_context(|| format!("unit {unit:?} has no storage {storage:?}"))?
                     .detaching = true;
+            }
+            Request::AttachStorage { unit, storage } => {
+                self.model().attach_storage(&unit.parse()?, &storage)?;
             }
             Request::SetLeader { unit } => self.model().set_leader(&unit.parse()?)?,
             _ => bail!("juju-sim does not implement this verb"),

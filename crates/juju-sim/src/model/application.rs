@@ -5,7 +5,7 @@ use super::charm::{Charm, EndpointMetadata, Role};
 use super::name::UnitName;
 use super::remote::RemoteData;
 use super::status::Status;
-use super::unit::{StorageInstance, Unit};
+use super::unit::Unit;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -150,7 +150,11 @@ impl Model {
     }
 
     /// Adds one unit, with its storage on the way; the first leads.
-    pub(crate) fn add_unit(&mut self, application: &str) -> Result<UnitName> {
+    pub(crate) fn add_unit(
+        &mut self,
+        application: &str,
+        attach_storage: &[String],
+    ) -> Result<UnitName> {
         let found = self.application_mut(application)?;
         if found.dying {
             bail!(
@@ -165,27 +169,20 @@ impl Model {
         found.leader.get_or_insert_with(|| name.clone());
         let ready_at = Instant::now() + found.storage_delay;
         let mut unit = Unit::new(name.clone());
-        for (storage, metadata) in &charm.storage {
-            let id = self.next_storage_id(storage);
-            let location = if metadata.location.is_empty() {
-                format!("/var/lib/juju/storage/{id}")
-            } else {
-                metadata.location.clone()
-            };
-            unit.storage.insert(
-                id.clone(),
-                StorageInstance {
-                    id,
-                    name: storage.clone(),
-                    kind: metadata.kind.clone(),
-                    location,
-                    ready_at,
-                    detaching: false,
-                },
-            );
-        }
+        unit.storage = self.storage_of_new_unit(&charm.storage, attach_storage, ready_at)?;
         self.units.insert(name.clone(), unit);
         Ok(name)
+    }
+
+    /// Begins to remove the units of the highest numbers that are too many; says how many are to be added.
+    pub(crate) fn scale(&mut self, application: &str, wanted: u32) -> Result<u32> {
+        self.application(application)?;
+        let alive = self.units_of(application).filter(|unit| !unit.dying);
+        let alive: Vec<_> = alive.map(|unit| unit.name.clone()).collect();
+        for unit in alive.iter().skip(usize::try_from(wanted)?) {
+            self.remove_unit(unit)?;
+        }
+        Ok(wanted.saturating_sub(u32::try_from(alive.len())?))
     }
 
     /// Begins to remove a unit.

@@ -127,7 +127,7 @@ fn lines(first: &str, between: impl Iterator<Item = String>, last: &str) -> Stri
 }
 
 /// A path inside a root must be absolute and plain: `..` would lead out of the folder that stands for the root.
-pub(super) fn check_inside(path: &Path) -> anyhow::Result<()> {
+pub(crate) fn check_inside(path: &Path) -> anyhow::Result<()> {
     let mut components = path.components();
     if components.next() != Some(Component::RootDir)
         || !components.all(|component| matches!(component, Component::Normal(_)))
