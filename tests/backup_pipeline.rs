@@ -17,6 +17,7 @@ mod workload;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -69,6 +70,9 @@ async fn odd_volume() -> Workload {
     workload.write("media_store/remote_content/r", b"to be had again");
     workload.write("media_store/url_cache/u", b"to be had again");
     workload.write("templates/my page.html", b"extra");
+    // A second name, and a path below another one: neither may become a link in the archive.
+    let templates = workload.data().join("templates");
+    fs::hard_link(templates.join("my page.html"), templates.join("again.html")).unwrap();
     workload
 }
 
@@ -77,7 +81,9 @@ async fn backup_of_odd_names_and_passphrase_decrypts_with_plain_tools() {
     let workload = odd_volume().await;
     let passphrase = " it's $HOME \"é\\n\\ ";
     let mut job = workload.job();
-    job.extra_paths = vec!["/data/templates".to_owned()];
+    job.extra_paths = ["/data/templates", "/data/templates/my page.html"]
+        .map(String::from)
+        .to_vec();
     let parameters = workload.parameters();
     let given = format!("{passphrase}\n");
     let receipt = workload
@@ -98,7 +104,7 @@ async fn backup_of_odd_names_and_passphrase_decrypts_with_plain_tools() {
         "{contents}"
     );
     assert!(
-        contents.contains(", 4 files of keys and settings, 9 files of media"),
+        contents.contains(", 4 files of keys and settings, 10 files of media"),
         "{contents}"
     );
     workload.assert_clean("a finished job");
@@ -142,6 +148,8 @@ fn assert_media(workload: &Workload, media: &Path) {
         .unwrap()
         .collect();
     assert_eq!(restored.len(), 2, "{restored:?}");
+    let names = fs::metadata(media.join("data/templates/again.html")).unwrap();
+    assert_eq!(names.nlink(), 1);
 }
 
 fn assert_own_members(folder: &Path, archive: &str, id: &str) {

@@ -92,7 +92,7 @@ pub async fn get_paths_to_backup(
     };
     paths.state.sort();
     paths.media.sort();
-    for path in extra_paths {
+    for path in outermost(extra_paths) {
         check_extra(path, database, media_store_path)
             .map_err(|why| PathsError::ExtraPath(path.clone(), why))?;
         match container.file_info(path).await {
@@ -110,6 +110,21 @@ pub async fn get_paths_to_backup(
         }
     }
     Ok(paths)
+}
+
+/// Without those that another one holds: tar would store what is in them twice, and a restore takes no name twice.
+fn outermost(paths: &[String]) -> Vec<&String> {
+    let below = |path: &str, other: &str| {
+        path.strip_prefix(other)
+            .is_some_and(|rest| rest.starts_with('/'))
+    };
+    let mut kept: Vec<&String> = paths
+        .iter()
+        .filter(|path| !paths.iter().any(|other| below(path, other)))
+        .collect();
+    kept.sort();
+    kept.dedup();
+    kept
 }
 
 /// tar stores a link as a link: what it leads to would be missing from the backup without a word.
@@ -201,6 +216,13 @@ mod tests {
         ] {
             assert!(!is_state(name), "{name}");
         }
+    }
+
+    #[test]
+    fn extra_paths_that_another_holds_are_left_out() {
+        let paths = ["/data/b", "/data/a/b", "/data/a", "/data/ab", "/data/b"].map(String::from);
+        let kept: Vec<_> = outermost(&paths).into_iter().map(String::as_str).collect();
+        assert_eq!(kept, ["/data/a", "/data/ab", "/data/b"]);
     }
 
     #[test]

@@ -32,6 +32,8 @@ list_paths() {
 # tar keeps its default records of 10 KiB: with larger ones the tar that extracts leaves padding unread, and gpg before it
 # fails with a broken pipe.
 #
+# A file with two names is stored twice: restore takes no links.
+#
 # The manifest is the first member and the end marker the last: an archive that was cut is known by what it lacks.
 read_files() {
     local snapshot=()
@@ -39,7 +41,7 @@ read_files() {
         snapshot=("${DATABASE#/}")
     fi
     exec 3<&- 6>&- 9<&-
-    LC_ALL=C exec "${as_data[@]}" tar --create --file=- --format=gnu --numeric-owner \
+    LC_ALL=C exec "${as_data[@]}" tar --create --file=- --format=gnu --numeric-owner --hard-dereference \
         --checkpoint=1600 --checkpoint-action='echo=@%u' \
         "--directory=$content" .synapse-backup/manifest.json "${snapshot[@]}" \
         --directory=/ --null --files-from=- \
