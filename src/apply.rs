@@ -135,6 +135,9 @@ async fn take(step: Step, outside: &mut Outside<'_>, applied: &mut Applied) -> R
         }
         Step::CreateBackup(request) => actions::create_backup(*request, outside, applied).await?,
         Step::ListBackups(request) => actions::list_backups(&request, applied).await?,
+        Step::ShowBackup(request) => actions::show_backup(&request, applied).await?,
+        Step::VerifyBackup(request) => actions::verify_backup(*request, outside, applied).await?,
+        Step::DeleteBackup(request) => actions::delete_backup(&request, outside, applied).await?,
         Step::RegisterUser(request) => actions::register_user(&request, applied).await?,
     }
     Ok(())

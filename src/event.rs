@@ -29,6 +29,12 @@ pub enum Action {
     CreateBackup,
     /// List what is in the S3 path.
     ListBackups,
+    /// Show what is known of one backup.
+    ShowBackup,
+    /// Look whether a backup could be restored.
+    VerifyBackup,
+    /// Remove a backup.
+    DeleteBackup,
     /// Start as a new server although this one existed before.
     StartEmpty,
     /// Register a user.
@@ -69,16 +75,30 @@ impl Route {
     pub fn changes_status(&self) -> bool {
         matches!(
             self,
-            Self::Reconcile | Self::Action(Action::CreateBackup | Action::StartEmpty)
+            Self::Reconcile
+                | Self::Action(
+                    Action::CreateBackup
+                        | Action::VerifyBackup
+                        | Action::DeleteBackup
+                        | Action::StartEmpty
+                )
         )
     }
 }
 
 impl Action {
+    /// Whether it asks S3 and nothing else: then the workload is not read.
+    pub fn only_looks_at_backups(self) -> bool {
+        matches!(self, Self::ListBackups | Self::ShowBackup)
+    }
+
     /// Every action, for whoever must treat each.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 7] = [
         Self::CreateBackup,
         Self::ListBackups,
+        Self::ShowBackup,
+        Self::VerifyBackup,
+        Self::DeleteBackup,
         Self::StartEmpty,
         Self::RegisterUser,
     ];
@@ -88,6 +108,9 @@ impl Action {
         match self {
             Self::CreateBackup => "create-backup",
             Self::ListBackups => "list-backups",
+            Self::ShowBackup => "show-backup",
+            Self::VerifyBackup => "verify-backup",
+            Self::DeleteBackup => "delete-backup",
             Self::StartEmpty => "start-empty",
             Self::RegisterUser => "register-user",
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::backup::catalog::BackupId;
+use crate::backup::catalog::{AnyBackupId, BackupChoice, BackupId};
 use crate::backup::{Passphrase, S3Parameters};
 use crate::state::Memory;
 use crate::synapse::identity::Identity;
@@ -56,6 +56,12 @@ pub enum Step {
     CreateBackup(Box<CreateBackup>),
     /// The action `list-backups`.
     ListBackups(Box<ListBackups>),
+    /// The action `show-backup`.
+    ShowBackup(Box<ShowBackup>),
+    /// The action `verify-backup`.
+    VerifyBackup(Box<VerifyBackup>),
+    /// The action `delete-backup`.
+    DeleteBackup(Box<DeleteBackup>),
     /// The action `register-user`.
     RegisterUser(RegisterUser),
     /// Fail the action unless Synapse made a database by now.
@@ -140,6 +146,43 @@ pub struct ListBackups {
     pub limit: usize,
     /// Only those older than this one.
     pub before: Option<String>,
+}
+
+/// What `show-backup` needs.
+#[derive(Debug, Clone)]
+pub struct ShowBackup {
+    /// Where to look.
+    pub parameters: S3Parameters,
+    /// Which.
+    pub choice: BackupChoice,
+}
+
+/// What `verify-backup` needs.
+#[derive(Debug, Clone)]
+pub struct VerifyBackup {
+    /// Where it is.
+    pub parameters: S3Parameters,
+    /// Which.
+    pub choice: BackupChoice,
+    /// What decrypts it.
+    pub passphrase: Passphrase,
+    /// Whose server it must be.
+    pub server_name: String,
+    /// When it is ended and counts as failed.
+    pub max_duration: Duration,
+}
+
+/// What `delete-backup` needs.
+#[derive(Debug, Clone)]
+pub struct DeleteBackup {
+    /// Where it is.
+    pub parameters: S3Parameters,
+    /// Which.
+    pub id: AnyBackupId,
+    /// Whose path it must be.
+    pub server_name: String,
+    /// Whether to claim a path that another server wrote to.
+    pub take_over: bool,
 }
 
 /// What `register-user` needs.

@@ -14,7 +14,7 @@ use jujuna::{Context, Event, Juju, SecretEventKind, UnitName};
 use pebble_client::Client;
 
 use crate::backup::catalog::BackupId;
-use crate::event::{Action, Route};
+use crate::event::Route;
 use crate::plan::{Answer, ObsoleteRevision};
 use crate::synapse::homeserver_yaml::Settings;
 use crate::synapse::names;
@@ -114,7 +114,9 @@ impl State {
         match (&self.homeserver, self.is_main_unit()) {
             // With a faulty server_name nobody knows what to look for on the volume.
             (_, false) | (Err(_), true) => Ok(workload::read_bystander(pebble).await),
-            (Ok(_), true) if *route == Route::Action(Action::ListBackups) => Ok(Workload::Unread),
+            (Ok(_), true) if matches!(route, Route::Action(action) if action.only_looks_at_backups()) => {
+                Ok(Workload::Unread)
+            }
             (Ok(settings), true) => {
                 let store = match &self.backup.store {
                     Store::Ready(parameters) => Some(&**parameters),

@@ -1,10 +1,12 @@
 //! The backups of a path, as one listing of its keys tells: ids, states, sizes. No object is opened.
 
 mod contents;
+pub mod describe;
 pub mod entry;
 mod find;
 pub mod id;
 pub mod manifest;
+mod record;
 pub mod table;
 mod verified;
 
@@ -13,9 +15,11 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 pub use contents::Contents;
+pub use describe::{Description, describe};
 pub use entry::{BackupState, Entry};
-pub use find::{FindError, find};
+pub use find::{FindError, Found, find, find_objects};
 pub use id::{AnyBackupId, BackupChoice, BackupId, InvalidBackupId, LegacyId};
+pub use record::Verification;
 pub use verified::VerifiedName;
 
 use super::limits::HEARTBEAT_IS_FRESH;
@@ -63,14 +67,11 @@ impl Catalog {
 /// # Errors
 /// When the listing cannot be had whole.
 pub async fn list(s3_client: &S3Client) -> Result<Catalog, S3Error> {
-    list_below(s3_client, ID_PREFIX).await
-}
-
-async fn list_below(s3_client: &S3Client, prefix: &str) -> Result<Catalog, S3Error> {
     let mut reader = Reader::default();
-    s3_client
-        .list(prefix, |object| reader.take(&object))
-        .await?;
+    let take = |object: ObjectInfo| {
+        reader.take(&object);
+    };
+    s3_client.list(ID_PREFIX, take).await?;
     // Ages are told by the clock that stamped the objects.
     Ok(reader.finish(s3_client.server_now().unwrap_or_else(Timestamp::now)))
 }
@@ -114,14 +115,13 @@ struct Reader {
 }
 
 impl Reader {
-    fn take(&mut self, object: &ObjectInfo) {
-        if self
+    /// Returns whether the object is part of a backup.
+    fn take(&mut self, object: &ObjectInfo) -> bool {
+        let taken = self
             .take_of_ours(object)
-            .or_else(|| self.take_legacy(object))
-            .is_none()
-        {
-            self.foreign_objects += 1;
-        }
+            .or_else(|| self.take_legacy(object));
+        self.foreign_objects += usize::from(taken.is_none());
+        taken.is_some()
     }
 
     fn take_of_ours(&mut self, object: &ObjectInfo) -> Option<()> {

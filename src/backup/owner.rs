@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::catalog::manifest::FORMAT;
+use super::job::printable;
 use super::s3_client::S3Client;
 use super::s3_error::S3Error;
 
@@ -31,6 +32,28 @@ pub enum Foreign {
     Format(u64),
     /// The object cannot be understood.
     Unreadable,
+}
+
+impl Foreign {
+    /// Whose the path in `place` is, or why nobody can tell.
+    pub fn whose(&self, place: &str) -> String {
+        let whose = match self {
+            Self::Other(owner) => format!(
+                "the path in {place} belongs to application {} (server {}) of model {}",
+                owner.application, owner.server_name, owner.model_uuid
+            ),
+            Self::Format(format) => format!(
+                "the owner.json in {place} has the unknown format {format}: a newer charm wrote it"
+            ),
+            Self::Unreadable => format!("the owner.json in {place} cannot be understood"),
+        };
+        printable(&whose)
+    }
+
+    /// What to do, as a sentence without a full stop.
+    pub fn next_step(&self) -> &'static str {
+        "set another path, or take-over=true if that deployment is gone"
+    }
 }
 
 /// Why this deployment may write to a path.

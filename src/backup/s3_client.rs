@@ -28,6 +28,15 @@ pub struct ObjectInfo {
     pub modified: Timestamp,
 }
 
+/// What became of an object that was removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// It is gone, as far as the server tells.
+    Gone,
+    /// The bucket keeps versions: a marker hides the object, whose data stays.
+    Hidden,
+}
+
 /// What a successful probe saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BucketCheck {
@@ -276,7 +285,7 @@ impl S3Client {
     ///
     /// # Errors
     /// When it cannot be removed.
-    pub async fn delete(&self, name: &str) -> Result<(), S3Error> {
+    pub async fn delete(&self, name: &str) -> Result<Removal, S3Error> {
         let key = self.key(name);
         let sent = self
             .client
@@ -285,8 +294,14 @@ impl S3Client {
             .key(&key)
             .send()
             .await;
-        sent.map_err(|error| classify::classify(error, format!("delete {key} in {}", self.place)))?;
-        Ok(())
+        match sent {
+            Ok(answer) if answer.delete_marker() == Some(true) => Ok(Removal::Hidden),
+            Ok(_) => Ok(Removal::Gone),
+            Err(error) => {
+                let doing = format!("delete {key} in {}", self.place);
+                Err(classify::classify(error, doing))
+            }
+        }
     }
 
     /// Aborts incomplete uploads under a name that are `ours`, by names relative to the path: what a killed aws leaves is

@@ -15,6 +15,8 @@ pub enum S3ErrorKind {
     NoSuchBucket,
     /// The key pair is right but may not do this.
     AccessDenied,
+    /// The object is kept by an object lock: retention or legal hold.
+    Locked,
     /// No connection: refused, unknown host, no answer in time.
     Unreachable,
     /// The server's certificate is signed by an authority that is not known here.
@@ -84,6 +86,9 @@ impl S3Error {
             S3ErrorKind::AccessDenied => {
                 "allow this key to list the bucket and to read and write objects under the path"
             }
+            S3ErrorKind::Locked => {
+                "wait until its retention ends, or lift the retention or legal hold with the S3 server's own tools"
+            }
             S3ErrorKind::Unreachable => {
                 "check the endpoint and that the server runs and can be reached from the pod"
             }
@@ -118,6 +123,7 @@ impl fmt::Display for S3Error {
             S3ErrorKind::WrongSecretKey => "the S3 server refuses the secret key",
             S3ErrorKind::NoSuchBucket => "the bucket does not exist",
             S3ErrorKind::AccessDenied => "access denied",
+            S3ErrorKind::Locked => "the object is kept by an object lock",
             S3ErrorKind::Unreachable => "the S3 server cannot be reached",
             S3ErrorKind::UnknownAuthority => {
                 "the S3 server's certificate is signed by an unknown authority"

@@ -5,8 +5,11 @@ use secrecy::SecretString;
 
 use super::reconcile;
 use super::volume::{Verdict, judge};
+use crate::backup::catalog::{AnyBackupId, BackupChoice};
 use crate::backup::{Passphrase, S3Parameters};
-use crate::plan::{CreateBackup, ListBackups, Plan, RegisterUser, Step};
+use crate::plan::{
+    CreateBackup, DeleteBackup, ListBackups, Plan, RegisterUser, ShowBackup, Step, VerifyBackup,
+};
 use crate::state::{PassphraseSetting, Ready, Request, State, Store, Workload};
 use crate::synapse::homeserver_yaml::Settings;
 use crate::synapse::identity;
@@ -25,18 +28,28 @@ pub(super) fn plan(state: &State) -> anyhow::Result<Plan> {
     let planned = match request {
         Request::CreateBackup { take_over } => create_backup(state, *take_over),
         Request::ListBackups { limit, before } => list_backups(state, *limit, before.as_deref()),
+        Request::ShowBackup { choice } => show_backup(state, choice),
+        Request::VerifyBackup { choice } => verify_backup(state, choice),
+        Request::DeleteBackup { id, take_over } => match delete_backup(state, id, *take_over) {
+            Ok(steps) => return act(state, steps),
+            Err(refusal) => Err(refusal),
+        },
         Request::RegisterUser { username, admin } => register_user(state, username, *admin),
         Request::StartEmpty { confirm } => match may_start_empty(state, confirm) {
             Ok(()) => return start_empty(state),
             Err(refusal) => Err(refusal),
         },
     };
-    let step = match planned {
-        Ok(step) => step,
-        Err(refusal) => return refuse(state, refusal),
-    };
+    match planned {
+        Ok(step) => act(state, vec![step]),
+        Err(refusal) => refuse(state, refusal),
+    }
+}
+
+/// Returns a plan that takes these steps. The status goes on to say what a hook would say.
+fn act(state: &State, steps: Vec<Step>) -> anyhow::Result<Plan> {
     Ok(Plan {
-        steps: vec![step],
+        steps,
         ..reconcile::view(state)?
     })
 }
@@ -74,6 +87,42 @@ fn list_backups(state: &State, limit: usize, before: Option<&str>) -> Result<Ste
         limit,
         before: before.map(str::to_owned),
     })))
+}
+
+fn show_backup(state: &State, choice: &BackupChoice) -> Result<Step, String> {
+    main_unit(state)?;
+    Ok(Step::ShowBackup(Box::new(ShowBackup {
+        parameters: parameters(state)?.clone(),
+        choice: choice.clone(),
+    })))
+}
+
+/// A verification needs the workload's programs and room, and no living server.
+fn verify_backup(state: &State, choice: &BackupChoice) -> Result<Step, String> {
+    let (settings, _) = container(state)?;
+    Ok(Step::VerifyBackup(Box::new(VerifyBackup {
+        parameters: parameters(state)?.clone(),
+        choice: choice.clone(),
+        passphrase: passphrase(state)?.clone(),
+        server_name: settings.server_name.clone(),
+        max_duration: state.backup.max_duration.clone()?,
+    })))
+}
+
+/// Afterwards S3 is asked for what is now the last backup, also when only part of this one could be removed.
+fn delete_backup(state: &State, id: &AnyBackupId, take_over: bool) -> Result<Vec<Step>, String> {
+    let settings = settings(state)?;
+    let parameters = parameters(state)?;
+    let delete = DeleteBackup {
+        parameters: parameters.clone(),
+        id: id.clone(),
+        server_name: settings.server_name.clone(),
+        take_over,
+    };
+    Ok(vec![
+        Step::DeleteBackup(Box::new(delete)),
+        Step::ProbeStore(Box::new(parameters.clone())),
+    ])
 }
 
 fn register_user(state: &State, username: &str, admin: bool) -> Result<Step, String> {
@@ -137,11 +186,7 @@ fn living_server(state: &State) -> Result<(&Settings, &Ready), String> {
 }
 
 fn container(state: &State) -> Result<(&Settings, &Ready), String> {
-    main_unit(state)?;
-    let settings = state
-        .homeserver
-        .as_ref()
-        .map_err(|faults| faults.join("; "))?;
+    let settings = settings(state)?;
     if !state.storage_attached {
         return Err("the volume data is not attached yet: see juju status".to_owned());
     }
@@ -156,6 +201,12 @@ fn container(state: &State) -> Result<(&Settings, &Ready), String> {
                 .to_owned(),
         ),
     }
+}
+
+fn settings(state: &State) -> Result<&Settings, String> {
+    main_unit(state)?;
+    let settings = state.homeserver.as_ref();
+    settings.map_err(|faults| faults.join("; "))
 }
 
 fn main_unit(state: &State) -> Result<(), String> {

@@ -3,7 +3,7 @@
 use jujuna::{ErrorKind, Juju};
 use serde::Deserialize;
 
-use crate::backup::catalog::AnyBackupId;
+use crate::backup::catalog::{AnyBackupId, BackupChoice};
 use crate::event::Action;
 
 /// An action with its parameters.
@@ -20,6 +20,23 @@ pub enum Request {
         limit: usize,
         /// Only those older than this one.
         before: Option<String>,
+    },
+    /// `show-backup`
+    ShowBackup {
+        /// Which.
+        choice: BackupChoice,
+    },
+    /// `verify-backup`
+    VerifyBackup {
+        /// Which.
+        choice: BackupChoice,
+    },
+    /// `delete-backup`
+    DeleteBackup {
+        /// Which.
+        id: AnyBackupId,
+        /// Whether to claim a path that another server wrote to.
+        take_over: bool,
     },
     /// `start-empty`
     StartEmpty {
@@ -39,6 +56,7 @@ pub enum Request {
 #[serde(default, rename_all = "kebab-case")]
 struct Parameters {
     take_over: bool,
+    backup_id: String,
     limit: Option<usize>,
     before: Option<String>,
     confirm: String,
@@ -82,6 +100,21 @@ impl Request {
                     before,
                 })
             }
+            Action::ShowBackup => Ok(Self::ShowBackup {
+                choice: choice(&parameters.backup_id)?,
+            }),
+            Action::VerifyBackup => Ok(Self::VerifyBackup {
+                choice: choice(&parameters.backup_id)?,
+            }),
+            Action::DeleteBackup => match choice(&parameters.backup_id)? {
+                BackupChoice::Id(id) => Ok(Self::DeleteBackup {
+                    id,
+                    take_over: parameters.take_over,
+                }),
+                BackupChoice::Latest => {
+                    Err("delete-backup takes no latest: give the id of one backup".to_owned())
+                }
+            },
             Action::StartEmpty => Ok(Self::StartEmpty {
                 confirm: parameters.confirm,
             }),
@@ -94,6 +127,17 @@ impl Request {
             }
         }
     }
+}
+
+/// Which backup is meant. Nothing else gets as far as a key of S3.
+fn choice(text: &str) -> Result<BackupChoice, String> {
+    text.parse().map_err(|_| {
+        let shown: String = text.chars().take(60).collect();
+        format!(
+            "backup-id={shown:?} is no backup id: take one from list-backups, such as \
+             backup-20260131-235959-0a1b"
+        )
+    })
 }
 
 /// Checks the first part of a user's name by the grammar of the Matrix specification.
@@ -147,6 +191,40 @@ mod tests {
                 .unwrap_err()
                 .starts_with("before=")
         );
+    }
+
+    #[test]
+    fn backup_is_chosen_by_an_id_and_deleted_by_nothing_else() {
+        let check = |action, id: &str| {
+            let parameters = Parameters {
+                backup_id: id.into(),
+                ..Parameters::default()
+            };
+            Request::check(action, parameters)
+        };
+        let all = [
+            Action::ShowBackup,
+            Action::VerifyBackup,
+            Action::DeleteBackup,
+        ];
+        for action in all {
+            for id in ["backup-20261123-110000-00ff", "backup-20250102030405123456"] {
+                assert!(check(action, id).is_ok(), "{action:?} {id}");
+            }
+            for id in [
+                "",
+                "prod/db",
+                "../x",
+                "owner.json",
+                "backup-20261123-110000-00ff/",
+            ] {
+                let refusal = check(action, id).unwrap_err();
+                assert!(refusal.contains("is no backup id"), "{refusal}");
+            }
+        }
+        assert!(check(Action::VerifyBackup, "latest").is_ok());
+        let refusal = check(Action::DeleteBackup, "latest").unwrap_err();
+        assert!(refusal.contains("takes no latest"), "{refusal}");
     }
 
     #[test]

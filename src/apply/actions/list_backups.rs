@@ -1,7 +1,6 @@
 //! `list-backups`.
 
-use jiff::Timestamp;
-
+use super::whole_seconds;
 use crate::apply::{Applied, Halt};
 use crate::backup::S3Client;
 use crate::backup::catalog::{self, Catalog, Entry};
@@ -44,15 +43,11 @@ fn entry_results(entry: &Entry) -> Vec<(String, String)> {
     results
 }
 
-/// As in the table.
-fn whole_seconds(time: Timestamp) -> String {
-    let whole = Timestamp::from_second(time.as_second());
-    whole.unwrap_or(time).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+
+    use jiff::Timestamp;
 
     use super::*;
     use crate::backup::catalog::BackupState;

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
+
 use super::id::{AnyBackupId, BackupChoice};
-use super::{Entry, list, list_below};
-use crate::backup::s3_client::S3Client;
+use super::{Entry, Reader, list};
+use crate::backup::s3_client::{ObjectInfo, S3Client};
 use crate::backup::s3_error::S3Error;
 
 /// Why there is no such backup.
@@ -58,6 +60,15 @@ impl From<S3Error> for FindError {
     }
 }
 
+/// One backup, and the objects that it takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What the listing says of it.
+    pub entry: Entry,
+    /// Its objects, names relative to the path.
+    pub objects: Vec<ObjectInfo>,
+}
+
 /// The backup that is meant, in whatever state it is; `latest` is always a finished one of ours. One that has an id costs
 /// one request.
 ///
@@ -70,12 +81,36 @@ pub async fn find(s3_client: &S3Client, choice: &BackupChoice) -> Result<Entry, 
             let latest = catalog.latest().cloned();
             latest.ok_or_else(|| FindError::NoneFinished(s3_client.place().to_owned()))
         }
-        BackupChoice::Id(id) => {
-            let catalog = list_below(s3_client, id.as_str()).await?;
-            let mut entries = catalog.entries.into_iter();
-            entries
-                .find(|entry| entry.id == *id)
-                .ok_or_else(|| FindError::Missing(id.clone()))
-        }
+        BackupChoice::Id(id) => Ok(find_objects(s3_client, id).await?.entry),
     }
+}
+
+/// The backup of this id with its objects, by one request.
+///
+/// # Errors
+/// When there is none, or the listing cannot be had.
+pub async fn find_objects(s3_client: &S3Client, id: &AnyBackupId) -> Result<Found, FindError> {
+    let mut reader = Reader::default();
+    let mut objects = Vec::new();
+    let take = |object: ObjectInfo| {
+        if reader.take(&object) && belongs_to(&object.key, id) {
+            objects.push(object);
+        }
+    };
+    s3_client.list(id.as_str(), take).await?;
+    let catalog = reader.finish(s3_client.server_now().unwrap_or_else(Timestamp::now));
+    let mut entries = catalog.entries.into_iter();
+    match entries.find(|entry| entry.id == *id) {
+        Some(entry) => Ok(Found { entry, objects }),
+        None => Err(FindError::Missing(id.clone())),
+    }
+}
+
+/// Another backup's id may begin with this one.
+fn belongs_to(key: &str, id: &AnyBackupId) -> bool {
+    let rest = key.strip_prefix(id.as_str());
+    rest.is_some_and(|rest| match id {
+        AnyBackupId::Ours(_) => rest.starts_with('/'),
+        AnyBackupId::Legacy(_) => rest.is_empty() || rest.starts_with('.'),
+    })
 }

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use super::id::AnyBackupId;
+
 const TIME: &str = "%Y%m%d-%H%M%S";
 
 /// `verified-<yyyymmdd>-<hhmmss>-<ok|failed>.json`, UTC. Ordered by time.
@@ -19,6 +21,14 @@ pub struct VerifiedName {
 }
 
 impl VerifiedName {
+    /// The record's object under the path: in the folder of a backup of ours, beside a legacy one.
+    pub fn object(self, id: &AnyBackupId) -> String {
+        match id {
+            AnyBackupId::Ours(id) => id.object(&self.to_string()),
+            AnyBackupId::Legacy(id) => format!("{id}.{self}"),
+        }
+    }
+
     /// The word for how it ended.
     pub fn word(self) -> &'static str {
         if self.ok { "ok" } else { "failed" }

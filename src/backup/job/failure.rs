@@ -172,18 +172,7 @@ impl JobError {
     }
 
     pub(in crate::backup) fn foreign(foreign: &Foreign, place: &str) -> Self {
-        let whose = match foreign {
-            Foreign::Other(owner) => format!(
-                "the path in {place} belongs to application {} (server {}) of model {}",
-                owner.application, owner.server_name, owner.model_uuid
-            ),
-            Foreign::Format(format) => format!(
-                "the owner.json in {place} has the unknown format {format}: a newer charm wrote it"
-            ),
-            Foreign::Unreadable => format!("the owner.json in {place} cannot be understood"),
-        };
-        let next = "set another path, or take-over=true if that deployment is gone";
-        Self::new(Stage::Preflight, printable(&whose), next)
+        Self::new(Stage::Preflight, foreign.whose(place), foreign.next_step())
     }
 
     /// At which step the job ended.

@@ -56,6 +56,9 @@ fn of_answer<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> (S3E
         "PermanentRedirect"
         | "AuthorizationHeaderMalformed"
         | "IllegalLocationConstraintException" => S3ErrorKind::WrongRegion,
+        _ if (400..500).contains(&status) && speaks_of_a_lock(code, error.message()) => {
+            S3ErrorKind::Locked
+        }
         _ => match status {
             301 | 307 => S3ErrorKind::WrongRegion,
             401 | 403 => S3ErrorKind::AccessDenied,
@@ -75,11 +78,30 @@ fn of_answer<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> (S3E
         (S3ErrorKind::WrongRegion, Some(region), _) => {
             (kind, format!("{said}, the bucket is in {region}"))
         }
-        (S3ErrorKind::Other | S3ErrorKind::Server | S3ErrorKind::WrongRegion, _, Some(message)) => {
-            (kind, format!("{said}: {message}"))
-        }
+        (
+            S3ErrorKind::Other
+            | S3ErrorKind::Server
+            | S3ErrorKind::WrongRegion
+            | S3ErrorKind::Locked,
+            _,
+            Some(message),
+        ) => (kind, format!("{said}: {message}")),
         _ => (kind, said),
     }
+}
+
+/// There is no code of its own for a lock: AWS says `AccessDenied`, others say other things, all with words.
+fn speaks_of_a_lock(code: &str, message: Option<&str>) -> bool {
+    let said = format!("{code} {}", message.unwrap_or_default()).to_ascii_lowercase();
+    [
+        "object lock",
+        "objectlock",
+        "worm",
+        "legal hold",
+        "retention",
+    ]
+    .iter()
+    .any(|word| said.contains(word))
 }
 
 /// rustls's own error type is out of reach behind the SDK's; its names in the text are what its public enum is called.
@@ -123,4 +145,28 @@ fn shorten(text: &str) -> String {
         .map(|letter| if letter.is_control() { ' ' } else { letter })
         .take(LONGEST_DETAIL)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locks_are_told_by_their_words() {
+        for (code, message) in [
+            (
+                "AccessDenied",
+                "Access Denied because object protected by object lock.",
+            ),
+            (
+                "InvalidRequest",
+                "Object is WORM protected and cannot be overwritten",
+            ),
+            ("AccessDenied", "forbidden by legal hold"),
+            ("ObjectLocked", ""),
+        ] {
+            assert!(speaks_of_a_lock(code, Some(message)), "{code} {message}");
+        }
+        assert!(!speaks_of_a_lock("AccessDenied", Some("Access Denied.")));
+    }
 }

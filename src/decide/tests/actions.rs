@@ -1,6 +1,7 @@
 //! What actions do, and what they refuse.
 
 use super::*;
+use crate::backup::catalog::BackupChoice;
 use crate::event::Action;
 use crate::state::Request;
 
@@ -30,6 +31,25 @@ fn list() -> Request {
     }
 }
 
+fn show() -> Request {
+    Request::ShowBackup {
+        choice: BackupChoice::Latest,
+    }
+}
+
+fn verify() -> Request {
+    Request::VerifyBackup {
+        choice: BackupChoice::Latest,
+    }
+}
+
+fn delete() -> Request {
+    Request::DeleteBackup {
+        id: "backup-20261123-110000-00ff".parse().unwrap(),
+        take_over: false,
+    }
+}
+
 fn register() -> Request {
     Request::RegisterUser {
         username: "alice".into(),
@@ -48,6 +68,8 @@ fn actions_on_a_whole_server_are_done() {
     for (request, step) in [
         (CREATE, "CreateBackup"),
         (list(), "ListBackups"),
+        (show(), "ShowBackup"),
+        (verify(), "VerifyBackup"),
         (register(), "RegisterUser"),
     ] {
         let plan = act(with_backups(running_server()), request);
@@ -58,7 +80,15 @@ fn actions_on_a_whole_server_are_done() {
 
 #[test]
 fn every_action_on_another_unit_names_the_right_one() {
-    for request in [CREATE, list(), register(), start_empty(NAME)] {
+    for request in [
+        CREATE,
+        list(),
+        show(),
+        verify(),
+        delete(),
+        register(),
+        start_empty(NAME),
+    ] {
         let mut state = with_backups(running_server());
         state.unit = UnitName::new("synapse", 1);
         assert!(refusal(state, request).contains("run this action on synapse/0"));
@@ -67,7 +97,7 @@ fn every_action_on_another_unit_names_the_right_one() {
 
 #[test]
 fn container_that_is_not_up_is_said() {
-    for request in [CREATE, register(), start_empty(NAME)] {
+    for request in [CREATE, verify(), register(), start_empty(NAME)] {
         assert!(
             refusal(with_backups(state(Workload::NotConnectable)), request).contains("container")
         );
@@ -97,17 +127,35 @@ fn backup_without_store_or_passphrase_says_what_to_set() {
     state.backup.passphrase = PassphraseSetting::Unset;
     assert!(refusal(state, CREATE).contains("backup_passphrase_secret"));
     assert!(refusal(running_server(), CREATE).contains("s3-integrator"));
-    assert!(refusal(running_server(), list()).contains("s3-integrator"));
+    for request in [list(), show(), verify(), delete()] {
+        assert!(refusal(running_server(), request).contains("s3-integrator"));
+    }
+    let mut state = with_backups(running_server());
+    state.backup.passphrase = PassphraseSetting::Unset;
+    assert!(refusal(state, verify()).contains("backup_passphrase_secret"));
     let mut state = running_server();
     state.backup.store = Store::Faulty(vec!["one".into(), "two".into()]);
     assert_eq!(refusal(state, CREATE), "one; two");
 }
 
 #[test]
-fn listing_needs_neither_passphrase_nor_container() {
-    let mut state = with_backups(state(Workload::Unread));
-    state.backup.passphrase = PassphraseSetting::Unset;
-    assert_eq!(steps(&act(state, list())), ["ListBackups"]);
+fn looking_and_deleting_need_neither_passphrase_nor_container() {
+    for (request, planned) in [
+        (list(), vec!["ListBackups"]),
+        (show(), vec!["ShowBackup"]),
+        (delete(), vec!["DeleteBackup", "ProbeStore"]),
+    ] {
+        let mut state = with_backups(state(Workload::Unread));
+        state.backup.passphrase = PassphraseSetting::Unset;
+        assert_eq!(steps(&act(state, request)), planned);
+    }
+}
+
+#[test]
+fn backup_is_verified_before_there_is_a_server_to_restore_it_to() {
+    for state in [lost_volume(), with_backups(new_server())] {
+        assert_eq!(steps(&act(state, verify())), ["VerifyBackup"]);
+    }
 }
 
 #[test]

@@ -1,0 +1,164 @@
+//! `verify-backup`: how it went is recorded beside the backup, unless it says nothing about the backup.
+
+use std::time::{Duration, Instant};
+
+use pebble_client::Client;
+
+use super::told::Told;
+use crate::apply::{Applied, Halt, Outside};
+use crate::backup::catalog::manifest::{Manifest, ManifestError};
+use crate::backup::catalog::{self, AnyBackupId, BackupState, Entry, Verification};
+use crate::backup::staging::{Origin, Purpose, StagingJob};
+use crate::backup::verify::{Verified, verify_backup as verify};
+use crate::backup::{Progress, S3Client, workload_tools};
+use crate::plan::VerifyBackup;
+use crate::synapse::names;
+
+/// Why a backup was not found good.
+enum NotVerified {
+    /// It is bad: the sentence and what to do.
+    Bad(String),
+    /// Nobody knows.
+    Unknown(Halt),
+}
+
+impl<E> From<E> for NotVerified
+where
+    Halt: From<E>,
+{
+    fn from(error: E) -> Self {
+        Self::Unknown(error.into())
+    }
+}
+
+pub(in crate::apply) async fn verify_backup(
+    request: VerifyBackup,
+    outside: &Outside<'_>,
+    applied: &mut Applied,
+) -> Result<(), Halt> {
+    let began = Instant::now();
+    let client = S3Client::new(&request.parameters)?;
+    let entry = catalog::find(&client, &request.choice).await?;
+    let mut told = Told::new(outside.juju, "verifying a backup", &applied.conditions);
+    let outcome = judge(&request, &client, &entry, outside.pebble, &mut told).await;
+    let unit = outside.context.unit.to_string();
+    let took = began.elapsed();
+    let keep = async |outcome: Result<&Verified, &str>| {
+        let record = Verification::new(&entry.id, &unit, took, outcome);
+        record.keep(&client.patient(), &entry).await
+    };
+    match outcome {
+        Ok(verified) => {
+            let remarks = keep(Ok(&verified)).await;
+            let results = results(&entry, &verified, took, &remarks);
+            applied.results.extend(results);
+            Ok(())
+        }
+        Err(NotVerified::Bad(cause)) => {
+            let mut sentences = vec![format!("{} is bad: {cause}", entry.id)];
+            sentences.extend(keep(Err(&cause)).await);
+            Err(Halt::Refused(sentences.join("; ")))
+        }
+        Err(NotVerified::Unknown(halt)) => Err(halt),
+    }
+}
+
+async fn judge(
+    request: &VerifyBackup,
+    client: &S3Client,
+    entry: &Entry,
+    container: &Client,
+    progress: &mut dyn Progress,
+) -> Result<Verified, NotVerified> {
+    let job = StagingJob {
+        origin: origin(client, entry).await?,
+        purpose: Purpose::Verify {
+            folder: format!("{}/.verify-{}", names::DATA_DIR, entry.id),
+        },
+        server_name: request.server_name.clone(),
+        database_path: names::DATABASE.to_owned(),
+        media_store_path: names::MEDIA_STORE.to_owned(),
+        max_duration: request.max_duration,
+        tools: workload_tools::probe(container).await?,
+    };
+    let verified = verify(
+        container,
+        &request.parameters,
+        &request.passphrase,
+        &job,
+        progress,
+    );
+    verified.await.map_err(|error| {
+        if error.blames_backup() {
+            NotVerified::Bad(error.with_next_step())
+        } else {
+            error.into()
+        }
+    })
+}
+
+/// What is to be read, if there is something whole to read.
+async fn origin(client: &S3Client, entry: &Entry) -> Result<Origin, NotVerified> {
+    let id = match &entry.id {
+        AnyBackupId::Ours(id) => id,
+        AnyBackupId::Legacy(id) => {
+            return Ok(Origin::Legacy {
+                id: id.clone(),
+                size_bytes: entry.size_bytes,
+            });
+        }
+    };
+    match (entry.state, entry.marker) {
+        (BackupState::Finished, Some(marker)) => {
+            let manifest = Manifest::read(client, id, marker).await;
+            let manifest = manifest.map_err(|error| match error {
+                ManifestError::Unreadable | ManifestError::Contradiction => {
+                    NotVerified::Bad(error.with_next_step())
+                }
+                error => NotVerified::Unknown(Halt::Refused(error.with_next_step())),
+            })?;
+            Ok(Origin::Ours(Box::new(manifest)))
+        }
+        (BackupState::Damaged, _) => {
+            let problems = catalog::describe(client, &entry.id).await?.problems;
+            Err(NotVerified::Bad(format!(
+                "{}; delete it and use another one",
+                problems.join("; ")
+            )))
+        }
+        (state, _) => Err(NotVerified::Unknown(Halt::Refused(format!(
+            "{id} is not finished but {state}, so there is nothing to verify; list-backups shows the finished ones"
+        )))),
+    }
+}
+
+fn results(
+    entry: &Entry,
+    verified: &Verified,
+    took: Duration,
+    remarks: &[String],
+) -> Vec<(String, String)> {
+    let checked = "downloaded, decrypted, read to its end; the database passed its integrity check";
+    let number = |value: Option<i64>| value.map(|value| value.to_string());
+    let warnings: Vec<_> = [&verified.warnings, remarks].concat();
+    let some = [
+        ("result", Some("correct".to_owned())),
+        ("backup-id", Some(entry.id.to_string())),
+        ("checked", Some(checked.to_owned())),
+        ("size-bytes", Some(entry.size_bytes.to_string())),
+        ("entries", Some(verified.entries.to_string())),
+        ("file-bytes", Some(verified.file_bytes.to_string())),
+        ("users", verified.users.map(|users| users.to_string())),
+        ("synapse-version", verified.synapse_version.clone()),
+        ("schema-version", number(verified.schema_version)),
+        ("compat-version", number(verified.compat_version)),
+        ("duration-seconds", Some(took.as_secs().to_string())),
+        (
+            "warnings",
+            (!warnings.is_empty()).then(|| warnings.join("; ")),
+        ),
+    ];
+    some.into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+        .collect()
+}
