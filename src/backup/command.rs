@@ -100,7 +100,7 @@ pub struct WorkloadCommand {
 }
 
 impl WorkloadCommand {
-    fn new(script: &str, name: &str) -> Self {
+    pub(super) fn new(script: &str, name: &str) -> Self {
         let argv = ["nice", "-n", "10", "bash", "-c", script, name];
         Self {
             argv: argv.map(str::to_owned).into(),
@@ -108,7 +108,7 @@ impl WorkloadCommand {
         }
     }
 
-    fn with(mut self, name: impl Into<String>, value: impl Into<SecretString>) -> Self {
+    pub(super) fn with(mut self, name: impl Into<String>, value: impl Into<SecretString>) -> Self {
         self.environment.insert(name.into(), value.into());
         self
     }
@@ -121,9 +121,9 @@ impl WorkloadCommand {
         self
     }
 
-    fn with_folders(self, backup_key: &BackupId) -> Self {
-        self.with("JOB_DIR", job_folder(backup_key))
-            .with("STAGING", staging_folder(backup_key))
+    pub(super) fn with_folders(self, folders: &Folders) -> Self {
+        self.with("JOB_DIR", folders.job.as_str())
+            .with("STAGING", folders.staging.as_str())
             .with("DATA_UID", DATA_UID.to_string())
             .with("DATA_FOLDER", DATA_FOLDER)
     }
@@ -139,14 +139,23 @@ impl WorkloadCommand {
     }
 }
 
-/// Where a job has its folder in the container; short, because gpg may put sockets there.
-pub fn job_folder(backup_key: &BackupId) -> String {
-    format!("/tmp/synapse-charm-{backup_key}")
+/// Where a job has its folders; empty: it has none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Folders {
+    /// In the container; short, because gpg may put sockets there.
+    pub job: String,
+    /// On the data volume.
+    pub staging: String,
 }
 
-/// Where a job has its folder on the data volume.
-pub fn staging_folder(backup_key: &BackupId) -> String {
-    format!("{DATA_FOLDER}/.backup-{backup_key}")
+impl Folders {
+    /// Those of a job that makes a backup.
+    pub fn of_backup(backup_key: &BackupId) -> Self {
+        Self {
+            job: format!("/tmp/synapse-charm-{backup_key}"),
+            staging: format!("{DATA_FOLDER}/.backup-{backup_key}"),
+        }
+    }
 }
 
 /// The command that makes and uploads one archive. `expected_size` is the most bytes that it may have; without one it is
@@ -173,7 +182,7 @@ pub fn build_backup_command(
         Archive::Media => ("", "", &backup_paths.media),
     };
     let mut command = WorkloadCommand::new(ARCHIVE_SCRIPT, "synapse-charm-backup")
-        .with_folders(backup_key)
+        .with_folders(&Folders::of_backup(backup_key))
         .with_paths("BACKUP_PATH", paths)
         .with("ARCHIVE", archive.name())
         .with("DATABASE", database)
@@ -208,7 +217,7 @@ pub(super) fn build_prepare_command(
     job: &JobContext<'_>,
 ) -> WorkloadCommand {
     WorkloadCommand::new(PREPARE_SCRIPT, "synapse-charm-prepare")
-        .with_folders(backup_key)
+        .with_folders(&Folders::of_backup(backup_key))
         .with_paths("STATE_PATH", &backup_paths.state)
         .with_paths("MEDIA_PATH", &backup_paths.media)
         .with("DATABASE", backup_paths.database.as_str())
@@ -222,23 +231,16 @@ pub(super) fn build_prepare_command(
         .with("MEASURE_PY", MEASURE_PROGRAM)
 }
 
-/// The command that removes a job's folders, if one is given, and what dead jobs left.
-pub(super) fn build_clean_command(backup_key: Option<&BackupId>) -> WorkloadCommand {
-    let command = WorkloadCommand::new(CLEAN_SCRIPT, "synapse-charm-clean")
-        .with("JOB_DIR", backup_key.map(job_folder).unwrap_or_default())
-        .with(
-            "STAGING",
-            backup_key.map(staging_folder).unwrap_or_default(),
-        );
-    command
-        .with("DATA_UID", DATA_UID.to_string())
-        .with("DATA_FOLDER", DATA_FOLDER)
+/// The command that removes a job's folders and what dead jobs left.
+pub(super) fn build_clean_command(folders: &Folders) -> WorkloadCommand {
+    WorkloadCommand::new(CLEAN_SCRIPT, "synapse-charm-clean")
+        .with_folders(folders)
         .with("SWEEP_MINUTES", (SWEEP_AFTER.as_secs() / 60).to_string())
 }
 
 /// aws's configuration: no secrets. Many other servers refuse the newer request checksums; the setting for responses is
 /// left alone, because with it some versions of aws never end a download.
-fn aws_config(s3_parameters: &S3Parameters, part_size_bytes: u64) -> String {
+pub(super) fn aws_config(s3_parameters: &S3Parameters, part_size_bytes: u64) -> String {
     let checksums = if s3_parameters.is_aws() {
         ""
     } else {

@@ -92,6 +92,9 @@ pub const RESERVE_PERCENT: u64 = 5;
 /// ... and at most this much.
 pub const MAX_RESERVE_BYTES: u64 = 1024 * MIB;
 
+/// Room that a file or folder takes beside its content.
+pub const BYTES_A_FILE: u64 = 4096;
+
 /// What `list-backups` may answer with; Juju passes a result as one argument.
 pub const MAX_LIST_BYTES: usize = 100 * 1024;
 

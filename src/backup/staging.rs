@@ -1,5 +1,10 @@
 //! Bringing a backup from S3 to a private folder of the volume, checked to its end. Nothing live is touched.
 
+mod cause;
+mod command;
+mod report;
+mod run;
+
 use std::time::Duration;
 
 use pebble_client::Client;
@@ -7,10 +12,11 @@ use pebble_client::Client;
 use super::catalog::LegacyId;
 use super::catalog::manifest::Manifest;
 use super::components::Components;
-use super::job::{Operation, Progress, Stage, StagingError};
+use super::job::{Operation, Progress, StagingError};
 use super::passphrase::Passphrase;
 use super::s3_parameters::S3Parameters;
 use super::workload_tools::WorkloadTools;
+use run::Running;
 
 /// Which backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,10 +112,13 @@ pub async fn stage(
     job: &StagingJob,
     progress: &mut dyn Progress,
 ) -> Result<Staged, StagingError> {
-    let _ = (container, s3_parameters, passphrase, job, progress);
-    let message = "this version cannot read backups yet";
-    Err(
-        StagingError::new(Stage::Preflight, message, "use a later version")
-            .of(Operation::RestoreBackup),
-    )
+    let operation = match job.purpose {
+        Purpose::Restore { .. } => Operation::RestoreBackup,
+        Purpose::Verify { .. } => Operation::VerifyBackup,
+    };
+    let staged = async {
+        let running = Running::new(container, s3_parameters, passphrase, job)?;
+        Box::pin(running.run(progress)).await
+    };
+    staged.await.map_err(|error| error.of(operation))
 }

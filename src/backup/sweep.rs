@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use pebble_client::{Client, Error, ListOptions};
 
-use super::command::build_clean_command;
+use super::command::{Folders, build_clean_command};
 use super::limits::{CLEAN_UP, SWEEP_AFTER};
 use super::paths::DATA_FOLDER;
 
@@ -29,7 +29,7 @@ pub async fn sweep(container: &Client, now: Timestamp) -> Result<bool, Error> {
     {
         return Ok(false);
     }
-    let swept = build_clean_command(None)
+    let swept = build_clean_command(&Folders::default())
         .exec(container, CLEAN_UP)
         .output_limit_bytes(4096)
         .output()

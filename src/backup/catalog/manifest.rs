@@ -16,6 +16,9 @@ use crate::backup::s3_error::S3Error;
 /// The format that this version writes. An unknown one is refused.
 pub const FORMAT: u32 = 1;
 
+/// The engine of every database that this version backs up.
+pub const ENGINE: &str = "sqlite";
+
 /// `manifest-<state bytes>-<media bytes>.json`: a backup with such an object, and archives of these sizes, is finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MarkerName {

@@ -16,10 +16,10 @@ use super::receipt::Receipt;
 use super::report::{Measured, Report};
 use super::{CreateJob, markers};
 use crate::backup::catalog::entry::names;
-use crate::backup::catalog::manifest::{ArchiveManifest, FORMAT, Manifest};
+use crate::backup::catalog::manifest::{ArchiveManifest, ENGINE, FORMAT, Manifest};
 use crate::backup::catalog::{BackupId, ID_PREFIX, table};
 use crate::backup::command::{
-    Archive, JobContext, PassphraseSource, build_backup_command, build_clean_command,
+    Archive, Folders, JobContext, PassphraseSource, build_backup_command, build_clean_command,
     build_prepare_command,
 };
 use crate::backup::job::patience::patiently;
@@ -167,7 +167,8 @@ impl<'a> Running<'a> {
     /// Ends what is left, whatever the result; within 20 s, because a pod that stops has no more.
     pub(super) async fn clean_up(&self, failed: Option<&BackupError>) {
         let work = async {
-            let clean = build_clean_command(Some(self.backup_key)).exec(self.container, CLEAN_UP);
+            let clean = build_clean_command(&Folders::of_backup(self.backup_key));
+            let clean = clean.exec(self.container, CLEAN_UP);
             match clean.output_limit_bytes(4096).output().await {
                 Ok(cleaned) if cleaned.status.success() => {}
                 Ok(cleaned) => {
@@ -243,7 +244,7 @@ impl<'a> Running<'a> {
             "id": self.backup_key.as_str(),
             "server_name": self.job.server_name,
             "synapse_version": self.job.tools.synapse_version,
-            "engine": "sqlite",
+            "engine": ENGINE,
             "database": paths.database,
             "state_paths": paths.state,
             "media_paths": paths.media,

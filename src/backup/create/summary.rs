@@ -6,7 +6,7 @@ use super::job::Running;
 use super::pipeline::Made;
 use super::receipt::{Receipt, RestoreInPlace};
 use super::report::Measured;
-use crate::backup::catalog::manifest::{ArchiveManifest, FORMAT, Manifest};
+use crate::backup::catalog::manifest::{ArchiveManifest, ENGINE, FORMAT, Manifest};
 use crate::backup::catalog::{Contents, table};
 use crate::backup::command::Archive;
 use crate::backup::limits::{
@@ -29,7 +29,7 @@ impl Running<'_> {
             format: FORMAT,
             id: self.backup_key.to_string(),
             server_name: self.job.server_name.clone(),
-            engine: "sqlite".to_owned(),
+            engine: ENGINE.to_owned(),
             synapse_version: self.job.tools.synapse_version.clone(),
             schema_version: state.copied.schema_version,
             compat_version: state.copied.compat_version,

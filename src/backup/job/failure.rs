@@ -155,7 +155,6 @@ impl JobError {
     }
 
     /// The same, but it is the backup that is bad, not what it was read with.
-    #[expect(dead_code, reason = "staging will use it")]
     pub(in crate::backup) fn blaming_backup(mut self) -> Self {
         self.blames_backup = true;
         self

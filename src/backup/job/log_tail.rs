@@ -55,7 +55,7 @@ pub(in crate::backup) fn words_of(stage: &str, status: i32, log_tail: &str) -> S
                 && !line.contains("Error is not recoverable")
                 && (status == 1 || !is_change(line))
         }
-        "relay" | "snapshot" => line.starts_with(OURS),
+        "relay" | "snapshot" | "extract" | "examine" => line.starts_with(OURS),
         "gpg" => line.starts_with("gpg: "),
         "aws" => line.contains("failed:") || line.to_lowercase().contains("error"),
         _ => false,

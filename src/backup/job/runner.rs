@@ -120,6 +120,11 @@ pub(in crate::backup) fn of_end(ended: &Ended) -> JobError {
             words_of("gpg", 69, &log_tail),
             "look at juju debug-log".into(),
         ),
+        ExitStatus::Exited(77) => (
+            Stage::Program("gpg"),
+            said,
+            NextStep::then_again("set that passphrase"),
+        ),
         ExitStatus::Exited(73) => (
             Stage::Preflight,
             said,

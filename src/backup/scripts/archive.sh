@@ -59,19 +59,8 @@ relay() {
 }
 
 upload() {
-    local endpoint=() ca="$JOB_DIR/ca.pem"
-    if [[ -n $S3_ENDPOINT ]]; then
-        endpoint=(--endpoint-url "$S3_ENDPOINT")
-    fi
-    if [[ -s $ca ]]; then
-        export AWS_CA_BUNDLE=$ca
-    fi
     unset SNAPSHOT_PY RELAY_PY
-    export HOME=$JOB_DIR AWS_PAGER='' AWS_EC2_METADATA_DISABLED=true
-    export AWS_CONFIG_FILE="$JOB_DIR/aws-config-$ARCHIVE" AWS_SHARED_CREDENTIALS_FILE=/dev/null
-    export AWS_ACCESS_KEY_ID=$access_key AWS_SECRET_ACCESS_KEY=$secret_key AWS_DEFAULT_REGION=$region
-    exec 3<&- 6>&-
-    exec "$AWS" s3 cp --only-show-errors "--expected-size=$EXPECTED_SIZE" "${endpoint[@]}" - "$S3_URL" >&2
+    copy "$ARCHIVE" "--expected-size=$EXPECTED_SIZE" - "$S3_URL" >&2
 }
 
 # The snapshot's program goes on checking the copy while it is uploaded, so its lines are read one at a time.

@@ -65,3 +65,28 @@ encrypt() {
         --no-symkey-cache --symmetric --cipher-algo AES256 --compress-algo none --s2k-mode 3 --s2k-count 65011712 \
         --passphrase-fd 5 --output - 5< <(printf '%s\n' "$passphrase")
 }
+
+# Its status lines tell what its exit code does not: whether there was one encrypted message and nothing beside it.
+decrypt() {
+    exec 3<&- 6>&-
+    exec gpg --homedir "$JOB_DIR/gnupg-$1" --no-options --batch --quiet --no-autostart --pinentry-mode loopback \
+        --no-symkey-cache --decrypt --passphrase-fd 5 --status-fd 8 --output - \
+        5< <(printf '%s\n' "$passphrase") 8>"$JOB_DIR/gpg-status-$1"
+}
+
+# `aws s3 cp` for an archive, with what follows; only it sees the keys.
+copy() {
+    local endpoint=() ca="$JOB_DIR/ca.pem" name=$1
+    shift
+    if [[ -n $S3_ENDPOINT ]]; then
+        endpoint=(--endpoint-url "$S3_ENDPOINT")
+    fi
+    if [[ -s $ca ]]; then
+        export AWS_CA_BUNDLE=$ca
+    fi
+    export HOME=$JOB_DIR AWS_PAGER='' AWS_EC2_METADATA_DISABLED=true
+    export AWS_CONFIG_FILE="$JOB_DIR/aws-config-$name" AWS_SHARED_CREDENTIALS_FILE=/dev/null
+    export AWS_ACCESS_KEY_ID=$access_key AWS_SECRET_ACCESS_KEY=$secret_key AWS_DEFAULT_REGION=$region
+    exec 3<&- 6>&-
+    exec "$AWS" s3 cp --only-show-errors "${endpoint[@]}" "$@"
+}
