@@ -2,19 +2,23 @@
 
 pub(crate) mod channel;
 pub(crate) mod exit_status;
+pub(crate) mod feed;
 pub(crate) mod output;
 pub(crate) mod process;
 pub(crate) mod streams;
+pub(crate) mod watch;
 pub(crate) mod websocket;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
+use tokio::io::AsyncRead;
 use zeroize::Zeroizing;
 
 use crate::Client;
@@ -39,6 +43,49 @@ pub enum Stdin {
     Bytes(Vec<u8>),
     /// What is written to [`Process::stdin`], until that is dropped or shut down.
     Piped,
+    /// What this reads, to its end; see [`Stdin::stream`]. It is read while [`Process::wait`] is waited for.
+    Stream(Pin<Box<dyn AsyncRead + Send>>),
+}
+
+impl Stdin {
+    /// Lets the command read what `reader` reads, to its end. When reading fails, the command is not told that this was
+    /// the end: [`Process::wait`] fails with [`LocalIo`](crate::ErrorKind::LocalIo).
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use pebble_client::Stdin;
+    /// let stdin = Stdin::stream(tokio::io::stdin());
+    /// let output = client.exec(["wc", "-c"]).stdin(stdin).output().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stream(reader: impl AsyncRead + Send + 'static) -> Self {
+        Self::Stream(Box::pin(reader))
+    }
+}
+
+/// What becomes of a command when its [`Process`] is dropped, or the future of
+/// [`output`](ExecBuilder::output) is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum OnDrop {
+    /// Pebble kills the process itself, not what it has started, with SIGKILL.
+    #[default]
+    Kill,
+    /// It goes on, without input, and what it writes fails with a broken pipe. As far as that can be had: where the
+    /// connection breaks, or this program is killed, Pebble kills the process all the same.
+    Detach,
+}
+
+/// The size of a terminal in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TerminalSize {
+    /// How many characters a line has.
+    pub width: u16,
+    /// How many lines there are.
+    pub height: u16,
 }
 
 impl fmt::Debug for Stdin {
@@ -47,6 +94,7 @@ impl fmt::Debug for Stdin {
             Self::Null => f.write_str("Null"),
             Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
             Self::Piped => f.write_str("Piped"),
+            Self::Stream(_) => f.write_str("Stream"),
         }
     }
 }
@@ -56,6 +104,7 @@ pub(crate) enum Input {
     Null,
     Bytes(Zeroizing<Vec<u8>>),
     Piped,
+    Stream(Pin<Box<dyn AsyncRead + Send>>),
 }
 
 impl From<Stdin> for Input {
@@ -64,6 +113,7 @@ impl From<Stdin> for Input {
             Stdin::Null => Self::Null,
             Stdin::Bytes(bytes) => Self::Bytes(Zeroizing::new(bytes)),
             Stdin::Piped => Self::Piped,
+            Stdin::Stream(reader) => Self::Stream(reader),
         }
     }
 }
@@ -80,6 +130,7 @@ pub struct ExecBuilder {
     stdio_grace: Duration,
     input: Input,
     output_limit_bytes: Option<usize>,
+    on_drop: OnDrop,
 }
 
 #[derive(Serialize)]
@@ -103,6 +154,14 @@ struct Payload {
     #[serde(skip_serializing_if = "Option::is_none")]
     group: Option<String>,
     split_stderr: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    terminal: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    interactive: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    width: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    height: Option<u16>,
 }
 
 /// Of the answer only this is looked at: the rest repeats the environment.
@@ -143,11 +202,16 @@ impl Client {
                 group_id: None,
                 group: None,
                 split_stderr: true,
+                terminal: false,
+                interactive: false,
+                width: None,
+                height: None,
             },
             timeout: None,
             stdio_grace: DEFAULT_STDIO_GRACE,
             input: Input::Null,
             output_limit_bytes: None,
+            on_drop: OnDrop::Kill,
         }
     }
 }
@@ -208,6 +272,51 @@ impl ExecBuilder {
         self
     }
 
+    /// Lets the command write to a terminal of this size in place of pipes. Its standard error goes there too, unless
+    /// [`separate_stderr`](Self::separate_stderr) is called after this. What it reads is still a pipe.
+    ///
+    /// The variable `TERM` is the daemon's, if it has one: set the one of the terminal that shows the output.
+    pub fn terminal(mut self, size: TerminalSize) -> Self {
+        self.payload.terminal = true;
+        self.payload.split_stderr = false;
+        self.payload.width = Some(size.width);
+        self.payload.height = Some(size.height);
+        self
+    }
+
+    /// As [`terminal`](Self::terminal), and the command reads from the terminal too, which is its controlling one. The
+    /// end of the input is Ctrl-D there, so a command that does not read to the end of a line does not see it.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use pebble_client::{Stdin, TerminalSize};
+    /// let size = TerminalSize { width: 80, height: 24 };
+    /// let shell = client.exec(["bash"]).interactive(size).environment("TERM", "xterm").stdin(Stdin::Piped);
+    /// let mut process = shell.spawn().await?;
+    /// process.resize(TerminalSize { width: 120, height: 40 }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn interactive(mut self, size: TerminalSize) -> Self {
+        self.payload.interactive = true;
+        self.terminal(size)
+    }
+
+    /// Sends the standard error a way of its own, which is so at first where there is no terminal.
+    pub fn separate_stderr(mut self) -> Self {
+        self.payload.split_stderr = true;
+        self
+    }
+
+    /// Sets what becomes of the command when its [`Process`] is dropped; it is killed at first.
+    pub fn on_drop(mut self, on_drop: OnDrop) -> Self {
+        self.on_drop = on_drop;
+        self
+    }
+
     /// Sets what the command reads; nothing at first.
     pub fn stdin(mut self, stdin: Stdin) -> Self {
         self.input = stdin.into();
@@ -230,7 +339,7 @@ impl ExecBuilder {
 
     /// Runs the command to its end and returns what it wrote. With [`Stdin::Piped`] it reads nothing.
     ///
-    /// A future that is dropped kills the command.
+    /// A future that is dropped kills the command, unless [`on_drop`](Self::on_drop) says otherwise.
     ///
     /// # Errors
     ///
@@ -277,6 +386,7 @@ impl ExecBuilder {
             split_stderr: self.payload.split_stderr,
             timeout: self.timeout,
             stdio_grace: self.stdio_grace,
+            on_drop: self.on_drop,
         };
         Process::connect(start, self.input).await
     }

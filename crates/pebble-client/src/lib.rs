@@ -54,13 +54,15 @@ pub use exec::exit_status::ExitStatus;
 pub use exec::output::ExecOutput;
 pub use exec::process::Process;
 pub use exec::streams::{ProcessStderr, ProcessStdin, ProcessStdout};
-pub use exec::{ExecBuilder, Stdin};
+pub use exec::{ExecBuilder, OnDrop, Stdin, TerminalSize};
 pub use files::pull::Pull;
 pub use files::push::WriteFile;
 pub use files::{FileInfo, FileType, ListOptions, MakeDir};
 pub use identities::{Identity, IdentityAccess, IdentityInfo};
+pub use logs::tail::LogTail;
 pub use logs::{LogEntry, LogStream};
 pub use metrics::{Metric, MetricKind, Sample};
+pub use notices::stream::NoticeStream;
 pub use notices::{Notice, NoticeFilter, NoticeType};
 pub use plan::entries::{
     Check, CheckExec, CheckHttp, CheckTcp, LogTarget, Override, Service, ServiceAction,

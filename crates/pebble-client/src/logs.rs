@@ -1,6 +1,9 @@
 //! What services wrote to their output.
 
+pub(crate) mod tail;
+
 use std::fmt;
+use std::pin::Pin;
 
 use bytes::BytesMut;
 use hyper::Method;
@@ -37,6 +40,8 @@ pub struct LogStream {
 
 enum Source {
     NotAsked(String),
+    /// Kept, so that a call that is dropped does not ask twice.
+    Asked(Pin<Box<dyn Future<Output = Result<AnswerBody, Failure>> + Send>>),
     Open(AnswerBody),
     Ended,
 }
@@ -55,16 +60,26 @@ impl Client {
     ///
     /// Of a connection only.
     pub async fn logs(&self, services: &[&str], count: u32) -> Result<Vec<LogEntry>, Error> {
-        let mut stream = self.log_stream(&logs_target(services, count));
-        within(self.timeout(), stream.collect())
+        self.logs_up_to(services, i64::from(count))
             .await
             .operation(|| named("read logs of", "services", services))
     }
 
-    /// Returns the last `count` entries and then each new one. Services that are started for the first time after
+    /// Returns all entries that the daemon has kept for `-1`, otherwise the last `count`.
+    async fn logs_up_to(&self, services: &[&str], count: i64) -> Result<Vec<LogEntry>, Failure> {
+        let mut stream = self.log_stream(&logs_target(services, count));
+        within(self.timeout(), stream.collect()).await
+    }
+
+    /// Returns the last `count` entries and then each new one, until the daemon ends;
+    /// [`tail_logs`](Self::tail_logs) goes on after that. Services that are started for the first time after
     /// this call are not in it. The request is made at the first [`LogStream::next`].
     #[must_use]
     pub fn follow_logs(&self, services: &[&str], count: u32) -> LogStream {
+        self.follow_up_to(services, i64::from(count))
+    }
+
+    fn follow_up_to(&self, services: &[&str], count: i64) -> LogStream {
         self.log_stream(&logs_target(services, count).with("follow", "true"))
     }
 
@@ -77,7 +92,7 @@ impl Client {
     }
 }
 
-fn logs_target(services: &[&str], count: u32) -> Target {
+fn logs_target(services: &[&str], count: i64) -> Target {
     Target::new("/v1/logs")
         .with_all("services", services)
         .with("n", &count.to_string())
@@ -85,7 +100,7 @@ fn logs_target(services: &[&str], count: u32) -> Target {
 
 impl LogStream {
     /// Returns the next entry, waiting for it as long as it takes; `None` when the daemon has ended the stream.
-    /// May be dropped and called again without losing an entry once the first has come.
+    /// May be dropped and called again without losing an entry.
     ///
     /// # Errors
     ///
@@ -121,8 +136,13 @@ impl LogStream {
             match &mut self.source {
                 // The daemon sends the head of its answer with the first entry, so asking may take for ever.
                 Source::NotAsked(target) => {
-                    let body = open(&self.client, &Target::new(target)).await?;
-                    self.source = Source::Open(body);
+                    let opening = open(self.client.clone(), Target::new(target));
+                    self.source = Source::Asked(Box::pin(opening));
+                }
+                Source::Asked(opening) => {
+                    let opened = opening.await;
+                    self.source = Source::Ended;
+                    self.source = Source::Open(opened?);
                 }
                 Source::Open(body) => match body.next().await? {
                     Some(piece) => self.buffer.extend_from_slice(&piece),
@@ -134,10 +154,10 @@ impl LogStream {
     }
 }
 
-async fn open(client: &Client, target: &Target) -> Result<AnswerBody, Failure> {
+async fn open(client: Client, target: Target) -> Result<AnswerBody, Failure> {
     let answer: Answer = client
         .transport()
-        .send(request(&Method::GET, target, None, RequestBody::Empty)?)
+        .send(request(&Method::GET, &target, None, RequestBody::Empty)?)
         .await?;
     // An error comes as JSON, which would otherwise read like an entry without its fields.
     if answer.status.is_success() && answer.content_type.starts_with("application/x-ndjson") {

@@ -1,5 +1,7 @@
 //! Notices: things that happened, kept by the daemon for seven days.
 
+pub(crate) mod stream;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

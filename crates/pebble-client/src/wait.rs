@@ -15,16 +15,58 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Pauses that grow, for something that is asked again and again.
 #[derive(Debug)]
-pub(crate) struct Backoff(Duration);
+struct Backoff(Duration);
 
 impl Backoff {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self(FIRST_PAUSE)
     }
 
-    pub(crate) async fn pause(&mut self) {
+    async fn pause(&mut self) {
         tokio::time::sleep(self.0).await;
         self.0 = self.0.saturating_mul(2).min(LONGEST_PAUSE);
+    }
+}
+
+/// A time without a daemon, for streams that outlive it.
+#[derive(Debug)]
+pub(crate) struct Outage {
+    longest: Option<Duration>,
+    now: Option<(Instant, Backoff)>,
+}
+
+impl Outage {
+    /// One that may last for ever.
+    pub(crate) fn new() -> Self {
+        Self {
+            longest: None,
+            now: None,
+        }
+    }
+
+    pub(crate) fn set_longest(&mut self, longest: Duration) {
+        self.longest = Some(longest);
+    }
+
+    pub(crate) fn is_over(&mut self) {
+        self.now = None;
+    }
+
+    /// Waits a little before the next attempt; gives the error back when it cannot pass, or lasts too long.
+    pub(crate) async fn after(&mut self, error: Error) -> Result<(), Error> {
+        let (since, backoff) = self
+            .now
+            .get_or_insert_with(|| (Instant::now(), Backoff::new()));
+        let too_long = self
+            .longest
+            .is_some_and(|longest| since.elapsed() >= longest);
+        // A daemon that is about to end may answer with errors of any kind but those of the caller's.
+        let passes = error.may_pass() || error.is_timeout() || error.http_status() >= Some(500);
+        if too_long || !passes {
+            return Err(error);
+        }
+        backoff.pause().await;
+        Ok(())
     }
 }
 

@@ -15,6 +15,11 @@ pub enum ExitStatus {
     Signaled(i32),
     /// It ran longer than its timeout and was killed.
     TimedOut,
+    /// It was never run: the program cannot be executed, or not as that user.
+    FailedToStart,
+    /// [`Process::abort`](crate::Process::abort) ended it, or somebody aborted its change before it began. When somebody
+    /// else aborts it while it runs, Pebble tells that as `Signaled(9)`.
+    Aborted,
     /// It ended, but something it started still has its output open, so Pebble does not tell its exit code.
     StdioHeld,
     /// Pebble was stopped or restarted before it told the exit code.
@@ -43,7 +48,11 @@ impl ExitStatus {
         match self {
             Self::Exited(code) => Some(code),
             Self::Signaled(signal) => Some(128 + signal),
-            Self::TimedOut | Self::StdioHeld | Self::Unknown => None,
+            Self::TimedOut
+            | Self::FailedToStart
+            | Self::Aborted
+            | Self::StdioHeld
+            | Self::Unknown => None,
         }
     }
 
@@ -72,6 +81,8 @@ impl fmt::Display for ExitStatus {
             Self::Exited(code) => write!(f, "exit code {code}"),
             Self::Signaled(signal) => write!(f, "ended by signal {signal}"),
             Self::TimedOut => f.write_str("timed out"),
+            Self::FailedToStart => f.write_str("could not be started"),
+            Self::Aborted => f.write_str("was aborted"),
             Self::StdioHeld => f.write_str("ended, but its output is still held open"),
             Self::Unknown => f.write_str("Pebble was restarted, the exit code is not known"),
         }

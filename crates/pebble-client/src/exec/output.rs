@@ -28,6 +28,8 @@ pub struct ExecOutput {
     pub stdout_dropped_bytes: u64,
     /// How many bytes in the middle of the standard error were dropped.
     pub stderr_dropped_bytes: u64,
+    /// Pebble's own words of why it failed, as [`Process::failure`] has them.
+    pub failure: Option<String>,
 }
 
 impl fmt::Debug for ExecOutput {
@@ -73,6 +75,7 @@ pub(crate) async fn run(
     }
     Ok(ExecOutput {
         status,
+        failure: process.failure().map(str::to_owned),
         stdout_dropped_bytes: stdout.dropped_bytes,
         stderr_dropped_bytes: stderr.dropped_bytes,
         stdout: stdout.into_bytes(),

@@ -1,38 +1,38 @@
 //! A command that runs.
 
 use std::fmt;
-use std::sync::Arc;
-use std::task::Poll;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt};
 use jiff::Timestamp;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::Client;
-use crate::changes::{Change, ChangeId, ChangeStatus};
+use crate::changes::ChangeId;
 use crate::client::Operation;
-use crate::error::{Error, ErrorKind, Failure};
-use crate::exec::Input;
-use crate::exec::channel::{Channel, Output, Progress};
+use crate::error::{Error, Failure};
+use crate::exec::channel::Channel;
 use crate::exec::exit_status::ExitStatus;
+use crate::exec::feed::Feed;
 use crate::exec::streams::{ProcessStderr, ProcessStdin, ProcessStdout};
 use crate::exec::websocket::{self, Socket};
+use crate::exec::{Input, OnDrop, TerminalSize};
 
-/// How much longer than the command's timeout the daemon may take to say that it passed.
-const TIMEOUT_GRACE: Duration = Duration::from_secs(5);
+/// How long a command may take to end that has to be killed before its input is closed.
+const KILL_GRACE: Duration = Duration::from_secs(5);
 
-/// Without some pause a grace of zero would look again and again, not later.
-const SHORTEST_GRACE: Duration = Duration::from_millis(10);
+const SIGKILL: i32 = 9;
 
 /// A command that was started by [`ExecBuilder::spawn`](crate::ExecBuilder::spawn).
 ///
-/// Dropping it kills the process with SIGKILL, unless it has ended; so does losing the connection. What the process
-/// itself has started lives on. [`detach`](Self::detach) leaves it running.
+/// Dropping it kills the process with SIGKILL, unless it has ended or
+/// [`ExecBuilder::on_drop`](crate::ExecBuilder::on_drop) says otherwise; losing the connection kills it in any case. What
+/// the process itself has started lives on. [`detach`](Self::detach) leaves it running.
 ///
 /// The streams are moved out with `take()`; those that are left are handled by [`wait`](Self::wait).
 ///
@@ -65,13 +65,17 @@ pub struct Process {
     pub stdout: Option<ProcessStdout>,
     /// What the process complains about; not there where it was combined with the output.
     pub stderr: Option<ProcessStderr>,
-    start: Start,
-    control: Option<Socket>,
-    stdio: Arc<Channel>,
-    split: Option<Arc<Channel>>,
-    started: Instant,
+    pub(super) start: Start,
+    pub(super) control: Option<Socket>,
+    pub(super) stdio: Arc<Channel>,
+    pub(super) split: Option<Arc<Channel>>,
+    /// What [`Stdin::Stream`](crate::Stdin::Stream) still brings.
+    pub(super) feed: Arc<Mutex<Option<Feed>>>,
+    pub(super) started: Instant,
     /// A change of this id that began later is another one, of a daemon that counts from 1 again.
-    answered: Timestamp,
+    pub(super) answered: Timestamp,
+    pub(super) failure: Option<String>,
+    aborted: bool,
     outcome: Option<ExitStatus>,
 }
 
@@ -84,6 +88,7 @@ pub(crate) struct Start {
     pub(crate) split_stderr: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) stdio_grace: Duration,
+    pub(crate) on_drop: OnDrop,
 }
 
 impl fmt::Debug for Process {
@@ -125,12 +130,14 @@ impl Process {
             },
         };
         let piped = matches!(input, Input::Piped);
-        let stdio = Arc::new(match input {
-            Input::Null => Channel::with_bytes(stdio, Bytes::new()),
-            Input::Bytes(bytes) => Channel::with_bytes(stdio, Bytes::from_owner(bytes)),
-
-            Input::Piped => Channel::with_writer(stdio),
-        });
+        let (channel, reader) = match input {
+            Input::Null => (Channel::with_bytes(stdio, Bytes::new()), None),
+            Input::Bytes(bytes) => (Channel::with_bytes(stdio, Bytes::from_owner(bytes)), None),
+            Input::Piped => (Channel::with_writer(stdio), None),
+            Input::Stream(reader) => (Channel::with_writer(stdio), Some(reader)),
+        };
+        let stdio = Arc::new(channel);
+        let feed = reader.map(|reader| Feed::new(reader, Arc::clone(&stdio)));
         let split = stderr.map(|stderr| Arc::new(Channel::without_input(stderr)));
         Ok(Self {
             stdin: piped.then(|| ProcessStdin::new(Arc::clone(&stdio))),
@@ -140,8 +147,11 @@ impl Process {
             control: Some(control),
             stdio,
             split,
+            feed: Arc::new(Mutex::new(feed)),
             started,
             answered,
+            failure: None,
+            aborted: false,
             outcome: None,
         })
     }
@@ -165,8 +175,10 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// [`ChangeFailed`](ErrorKind::ChangeFailed) when the program could not be executed. That Pebble went away is no
-    /// error but [`ExitStatus::Unknown`].
+    /// [`ChangeFailed`](crate::ErrorKind::ChangeFailed) for an end that no [`ExitStatus`] stands for, and
+    /// [`LocalIo`](crate::ErrorKind::LocalIo) when the reader of [`Stdin::Stream`](crate::Stdin::Stream) failed; then
+    /// the command was killed before its input was closed. That Pebble went away is no error but
+    /// [`ExitStatus::Unknown`].
     pub async fn wait(&mut self) -> Result<ExitStatus, Error> {
         if let Some(outcome) = self.outcome {
             return Ok(outcome);
@@ -174,6 +186,13 @@ impl Process {
         drop(self.stdin.take());
         let result = self.watch().await;
         self.control = None;
+        if let Err(Failure::LocalIo(_)) = &result {
+            let ended = self
+                .start
+                .client
+                .wait_end(&self.start.change_id, Some(KILL_GRACE));
+            let _ = ended.await;
+        }
         self.stdio.break_input();
         if result
             .as_ref()
@@ -181,7 +200,10 @@ impl Process {
         {
             self.channels().for_each(Channel::give_up_output);
         }
-        let status = result.operation(|| format!("run {}", self.start.program))?;
+        let mut status = result.operation(|| format!("run {}", self.start.program))?;
+        if self.aborted && status == ExitStatus::Signaled(SIGKILL) {
+            status = ExitStatus::Aborted;
+        }
         self.outcome = Some(status);
         Ok(status)
     }
@@ -193,17 +215,57 @@ impl Process {
     ///
     /// [`ConnectionLost`](ErrorKind::ConnectionLost). A process that has ended already is no error.
     pub async fn signal(&mut self, name: &str) -> Result<(), Error> {
+        let command = serde_json::json!({"command": "signal", "signal": {"name": name}});
+        self.send_control(&command)
+            .await
+            .operation(|| format!("send {name} to {}", self.start.program))
+    }
+
+    /// Tells the command's terminal its new size; the process gets SIGWINCH. Without a terminal it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`signal`](Self::signal).
+    pub async fn resize(&mut self, size: TerminalSize) -> Result<(), Error> {
+        let command = serde_json::json!({
+            "command": "resize",
+            "resize": {"width": size.width, "height": size.height},
+        });
+        self.send_control(&command)
+            .await
+            .operation(|| format!("resize the terminal of {}", self.start.program))
+    }
+
+    async fn send_control(&mut self, command: &serde_json::Value) -> Result<(), Failure> {
         let Some(control) = &mut self.control else {
             return Ok(());
         };
-        let command = serde_json::json!({"command": "signal", "signal": {"name": name}});
         match control.send(Message::text(command.to_string())).await {
-            Err(error) if !is_closed(&error) => Err(Error::new(
-                format!("send {name} to {}", self.start.program),
-                Failure::Lost(Box::new(error)),
-            )),
+            Err(error) if !is_closed(&error) => Err(Failure::Lost(Box::new(error))),
             _ => Ok(()),
         }
+    }
+
+    /// Tells Pebble to give the command up, which kills the process itself with SIGKILL. Then [`wait`](Self::wait)
+    /// returns [`ExitStatus::Aborted`].
+    ///
+    /// # Errors
+    ///
+    /// [`BadRequest`](crate::ErrorKind::BadRequest) when the command has ended.
+    pub async fn abort(&mut self) -> Result<(), Error> {
+        self.start
+            .client
+            .abort_change(&self.start.change_id)
+            .await?;
+        self.aborted = true;
+        Ok(())
+    }
+
+    /// Returns Pebble's own words of why the command failed, where [`wait`](Self::wait) returned
+    /// [`ExitStatus::FailedToStart`], [`ExitStatus::Aborted`] or [`ExitStatus::TimedOut`] and Pebble said something.
+    #[must_use]
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
     }
 
     /// Leaves the process running and returns its change. Its input ends, and what it writes from now on fails with
@@ -213,12 +275,8 @@ impl Process {
     ///
     /// [`ConnectionLost`](ErrorKind::ConnectionLost); then the process may have been killed.
     pub async fn detach(mut self) -> Result<ChangeId, Error> {
-        if let Some(control) = &mut self.control {
-            let frame = CloseFrame {
-                code: CloseCode::Normal,
-                reason: "detach".into(),
-            };
-            match control.close(Some(frame)).await {
+        if let Some(mut control) = self.control.take() {
+            match control.close(Some(goodbye())).await {
                 Err(error) if !is_closed(&error) => {
                     let operation = format!("detach from {}", self.start.program);
                     return Err(Error::new(operation, Failure::Lost(Box::new(error))));
@@ -229,114 +287,27 @@ impl Process {
         Ok(self.start.change_id.clone())
     }
 
-    fn channels(&self) -> impl Iterator<Item = &Channel> {
+    pub(super) fn channels(&self) -> impl Iterator<Item = &Channel> {
         std::iter::once(&*self.stdio).chain(self.split.as_deref())
     }
+}
 
-    /// Waits for the first of: the change's end, the process's end with its output held open, the deadline.
-    async fn watch(&mut self) -> Result<ExitStatus, Failure> {
-        let client = self.start.client.clone();
-        let change_id = self.start.change_id.clone();
-        let deadline = self.start.timeout.and_then(|timeout| {
-            self.started
-                .checked_add(timeout.checked_add(TIMEOUT_GRACE)?)
-        });
-        let (stdio, split) = (Arc::clone(&self.stdio), self.split.clone());
-        let (discard_stdout, discard_stderr) = (self.stdout.is_some(), self.stderr.is_some());
-        let moving = std::future::poll_fn(|context| {
-            stdio.poll_wait(context, discard_stdout);
-            if let Some(split) = &split {
-                split.poll_wait(context, discard_stderr);
-            }
-            Poll::<()>::Pending
-        });
-        tokio::select! {
-            biased;
-            change = client.wait_end(&change_id, None) => self.judge(change),
-            () = moving => Ok(ExitStatus::Unknown),
-            () = self.stdio_held() => Ok(match self.start.timeout {
-                Some(timeout) if self.started.elapsed() >= timeout => ExitStatus::TimedOut,
-                _ => ExitStatus::StdioHeld,
-            }),
-            () = sleep_until(deadline) => Ok(ExitStatus::TimedOut),
-        }
-    }
-
-    /// Returns when the process has ended and its output has stayed open and silent, with somebody there to read it.
-    async fn stdio_held(&mut self) {
-        if let Some(control) = &mut self.control {
-            // The daemon says nothing here and drops the connection when the process has ended.
-            while let Some(Ok(_)) = control.next().await {}
-        }
-        self.control = None;
-        let mut before = self.progress();
-        loop {
-            sleep(self.start.stdio_grace.max(SHORTEST_GRACE)).await;
-            let now = self.progress();
-            let mut open = now
-                .iter()
-                .filter(|progress| progress.output == Output::Open)
-                .peekable();
-            if open.peek().is_some() && now == before && open.all(|progress| progress.hungry) {
-                return;
-            }
-            before = now;
-        }
-    }
-
-    fn progress(&self) -> Vec<Progress> {
-        self.channels().map(Channel::progress).collect()
-    }
-
-    fn judge(&self, change: Result<Change, Failure>) -> Result<ExitStatus, Failure> {
-        let change = match change {
-            Ok(change) => change,
-            Err(
-                Failure::Lost(_)
-                | Failure::Connect { .. }
-                | Failure::Daemon {
-                    kind: ErrorKind::NotFound,
-                    ..
-                },
-            ) => return Ok(ExitStatus::Unknown),
-            Err(failure) => return Err(failure),
-        };
-        let other = change
-            .spawn_time
-            .is_none_or(|spawned| spawned > self.answered)
-            || change
-                .tasks
-                .first()
-                .is_none_or(|task| task.id != self.start.task_id);
-        if other
-            || self
-                .channels()
-                .any(|channel| channel.progress().output == Output::Cut)
-        {
-            return Ok(ExitStatus::Unknown);
-        }
-        match change.status {
-            ChangeStatus::Done => Ok(ExitStatus::of_done(&change)),
-            ChangeStatus::Error if self.start.timeout.is_some() && change.timed_out() => {
-                Ok(ExitStatus::TimedOut)
-            }
-            _ => Err(Failure::Change(Box::new(change))),
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Before the streams: whoever is killed shall not see the end of its input first.
+        let control = self.control.take();
+        if let (Some(mut control), OnDrop::Detach) = (control, self.start.on_drop) {
+            // There is always room for a frame this small, so nothing has to be waited for.
+            let _ = control.send(Message::Close(Some(goodbye()))).now_or_never();
         }
     }
 }
 
-impl Change {
-    fn timed_out(&self) -> bool {
-        self.err
-            .as_ref()
-            .is_some_and(|err| err.contains("(timed out after "))
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
+/// What keeps Pebble from killing the process when the connection ends.
+fn goodbye() -> CloseFrame {
+    CloseFrame {
+        code: CloseCode::Normal,
+        reason: "detach".into(),
     }
 }
 

@@ -120,7 +120,7 @@ async fn user_and_group_ids_are_taken_or_refused_by_the_system() {
         let output = result.unwrap();
         assert_eq!(String::from_utf8(output.stdout).unwrap(), "991:992\n");
     } else {
-        assert_eq!(result.unwrap_err().kind(), ErrorKind::ChangeFailed);
+        assert_eq!(result.unwrap().status, ExitStatus::FailedToStart);
     }
 }
 
@@ -163,21 +163,17 @@ async fn program_that_is_missing_is_not_found() {
 }
 
 #[tokio::test]
-async fn program_that_cannot_be_executed_is_a_failed_change() {
+async fn program_that_cannot_be_executed_failed_to_start() {
     let daemon = Daemon::start().await;
     let program = daemon.path("program");
     std::fs::write(&program, "no interpreter").unwrap();
     let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(&program, executable).unwrap();
-    let error = daemon.client.exec([&program]).output().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ChangeFailed, "{error:?}");
-    assert!(
-        error
-            .daemon_message()
-            .unwrap()
-            .contains("exec format error"),
-        "{error:?}"
-    );
+    let output = daemon.client.exec([&program]).output().await.unwrap();
+    assert_eq!(output.status, ExitStatus::FailedToStart);
+    let failure = output.failure.unwrap();
+    assert!(failure.contains("exec format error"), "{failure}");
+    assert!(!output.status.success() && output.status.code().is_none());
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pebble_client::{ErrorKind, ExitStatus, Process, Stdin};
+use pebble_client::{ErrorKind, ExitStatus, OnDrop, Process, Stdin};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use crate::daemon::{Daemon, until};
@@ -244,8 +244,48 @@ async fn aborted_change_kills_the_process() {
         .abort_change(process.change_id())
         .await
         .unwrap();
+    // Pebble does not tell this from a signal of somebody else's.
     let result = tokio::time::timeout(PROMPT, process.wait()).await.unwrap();
-    assert!(!result.is_ok_and(ExitStatus::success));
+    assert_eq!(result.unwrap(), ExitStatus::Signaled(9));
+
+    let mut process = daemon.client.exec(["sleep", "1000"]).spawn().await.unwrap();
+    process.abort().await.unwrap();
+    assert_eq!(process.wait().await.unwrap(), ExitStatus::Aborted);
+    let error = process.abort().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadRequest, "{error:?}");
+}
+
+#[tokio::test]
+async fn process_dropped_with_on_drop_detach_lives_on() {
+    let daemon = Daemon::start().await;
+    let exec = daemon.client.exec(["sh", "-c", "echo $$; exec sleep 1000"]);
+    let mut process = exec.on_drop(OnDrop::Detach).spawn().await.unwrap();
+    let id = process_id(&mut process).await;
+    let change = process.change_id().clone();
+    drop(process);
+    // Whoever is killed is gone before the next command has begun and ended.
+    let output = daemon.client.exec(["sleep", "0.3"]).output().await.unwrap();
+    assert!(output.status.success() && is_alive(id));
+    assert!(!daemon.client.change(&change).await.unwrap().ready);
+    end(&id.to_string());
+}
+
+#[tokio::test]
+async fn output_does_not_outlast_the_timeout_when_the_daemon_hangs() {
+    let daemon = Daemon::start().await;
+    let exec = daemon
+        .client
+        .exec(["sh", "-c", "echo said; exec sleep 1000"]);
+    let exec = exec.timeout(Duration::from_millis(500));
+    let (output, ()) = tokio::join!(exec.output(), async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        daemon.freeze();
+    });
+    let output = output.unwrap();
+    assert_eq!(
+        (output.status, &*output.stdout),
+        (ExitStatus::TimedOut, &b"said\n"[..])
+    );
 }
 
 #[tokio::test]

@@ -215,6 +215,80 @@ async fn wait_ends_a_stdin_that_nobody_took() {
 }
 
 #[tokio::test]
+async fn stdin_stream_is_read_to_its_end() {
+    let daemon = Daemon::start().await;
+    let content = bytes(10 << 20);
+    let stdin = Stdin::stream(std::io::Cursor::new(content.clone()));
+    let output = daemon.client.exec(["cat"]).stdin(stdin).output().await;
+    let output = output.unwrap();
+    assert!(output.status.success());
+    assert!(output.stdout == content);
+
+    let stdin = Stdin::stream(tokio::io::repeat(7));
+    let exec = daemon.client.exec(["head", "-c", "3"]).stdin(stdin);
+    assert_eq!(exec.output().await.unwrap().stdout, [7; 3]);
+}
+
+#[tokio::test]
+async fn stdin_stream_goes_on_over_waits_that_were_dropped() {
+    let daemon = Daemon::start().await;
+    let content = bytes(4 << 20);
+    let stdin = Stdin::stream(std::io::Cursor::new(content.clone()));
+    let mut process = daemon
+        .client
+        .exec(["cat"])
+        .stdin(stdin)
+        .spawn()
+        .await
+        .unwrap();
+    let mut stdout = process.stdout.take().unwrap();
+    let mut received = Vec::new();
+    let (read, ()) = tokio::join!(stdout.read_to_end(&mut received), async {
+        while tokio::time::timeout(Duration::from_millis(1), process.wait())
+            .await
+            .is_err()
+        {}
+    });
+    read.unwrap();
+    assert!(received == content);
+    assert!(process.wait().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn stdin_stream_that_fails_is_no_end_of_the_input() {
+    let daemon = Daemon::start().await;
+    let marker = daemon.path("marker");
+    let script = "while read -r line; do echo \"$line\"; done; touch \"$MARKER\"";
+    let exec = daemon.client.exec(["sh", "-c", script]);
+    let exec = exec.environment("MARKER", marker.as_str());
+    let broken = failing_reader();
+    let error = exec.stdin(broken).output().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LocalIo, "{error:?}");
+    assert!(!std::fs::exists(&marker).unwrap());
+}
+
+/// Gives a line and then fails.
+fn failing_reader() -> Stdin {
+    let (mut near, far) = tokio::io::duplex(64);
+    tokio::spawn(async move {
+        near.write_all(b"line\n").await.unwrap();
+    });
+    Stdin::stream(far.chain(Broken))
+}
+
+struct Broken;
+
+impl tokio::io::AsyncRead for Broken {
+    fn poll_read(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+        _: &mut tokio::io::ReadBuf<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        std::task::Poll::Ready(Err(std::io::Error::other("the disk is gone")))
+    }
+}
+
+#[tokio::test]
 async fn stdin_larger_than_what_is_read_does_not_block_the_end() {
     let daemon = Daemon::start().await;
     let exec = daemon
