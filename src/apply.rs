@@ -157,8 +157,9 @@ fn answer_provider(answer: Answer, juju: &mut Juju) -> Result<(), Halt> {
 
 fn remove_revision(obsolete: ObsoleteRevision, juju: &mut Juju) -> Result<(), Halt> {
     // Only who leads may; Juju asks the next leader again.
-    if juju.leader()?.is_some() {
-        juju.secret_remove(obsolete.uri, Some(obsolete.revision));
+    if let Some(leader) = juju.leader()? {
+        let owner = SecretOwner::Application(&leader);
+        juju.secret_remove(owner, obsolete.uri, Some(obsolete.revision));
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ pub fn run() -> u8 {
     }
     // The log can be sent to Juju only once; a second time nothing is lost.
     let _ = jujuna::log::init(ProcessHookTools::new());
-    let mut juju = Juju::new(Box::new(ProcessHookTools::new())).with_unit(context.unit.clone());
+    let mut juju = Juju::for_context(Box::new(ProcessHookTools::new()), &context);
     let pebble = Client::new(synapse::names::PEBBLE_SOCKET);
     let ended = catch_unwind(AssertUnwindSafe(|| {
         block_on(dispatch(&context, &route, &mut juju, &pebble))

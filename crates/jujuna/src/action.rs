@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::hook_tools::MAX_ARGUMENT_BYTES;
-use crate::juju::{Writes, fit, shorten};
+use crate::juju::{Writes, shorten};
+use crate::typed::{Fields, Input, fit};
 use crate::{Error, ErrorKind, HookCommand, Juju};
 
 /// How many bytes of results go into one call: all arguments together must stay under 2 MiB.
@@ -55,7 +56,11 @@ impl Juju {
     /// # Ok::<(), jujuna::Error>(())
     /// ```
     pub fn action_params<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        fit(self.action_get()?, "parameter")
+        let params = self.action_get()?;
+        let fields = params
+            .iter()
+            .map(|(name, value)| (name.as_str(), Input::Json(value)));
+        fit(&Fields::new(fields), "parameters")
     }
 
     /// Shows a line to the operator who waits for the action, at once.

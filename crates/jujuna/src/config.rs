@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::juju::fit;
+use crate::typed::{Fields, Input, fit};
 use crate::{Error, HookCommand, Juju};
 
 impl Juju {
@@ -41,8 +41,8 @@ impl Juju {
     ///
     /// # Errors
     ///
-    /// Returns [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch), naming the option but not its value, when they do
-    /// not fit.
+    /// Returns [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) when they do not fit, with every option that does not
+    /// in [`Error::problems`](crate::Error::problems): by name, without its value.
     ///
     /// # Example
     ///
@@ -59,6 +59,10 @@ impl Juju {
     /// # Ok::<(), jujuna::Error>(())
     /// ```
     pub fn config<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        fit(self.config_get()?, "option")
+        let options = self.config_get()?;
+        let fields = options
+            .iter()
+            .map(|(name, value)| (name.as_str(), Input::Json(value)));
+        fit(&Fields::new(fields), "options")
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::HookOutput;
+use crate::{HookOutput, Problem};
 
 type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 
@@ -15,6 +15,7 @@ pub struct Error {
     kind: ErrorKind,
     text: String,
     source: Option<Source>,
+    problems: Vec<Problem>,
 }
 
 /// Why Juju did not do what was asked, for charms that branch on it.
@@ -51,6 +52,7 @@ impl Error {
             kind,
             text: text.into(),
             source: None,
+            problems: Vec::new(),
         }
     }
 
@@ -63,12 +65,25 @@ impl Error {
             kind,
             text: text.into(),
             source: Some(source.into()),
+            problems: Vec::new(),
         }
+    }
+
+    pub(crate) fn with_problems(mut self, problems: Vec<Problem>) -> Self {
+        self.problems = problems;
+        self
     }
 
     /// Returns why it failed.
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// Returns each field that did not fit the charm's type, if that is what went wrong.
+    ///
+    /// [`Problem`] has an example.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
     }
 
     /// Returns whether the thing that was asked for does not exist.

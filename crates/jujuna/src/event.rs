@@ -181,6 +181,25 @@ impl Event {
         })
     }
 
+    /// Returns whether the workload may be another one than at the last event: after install, start, upgrade-charm and
+    /// pebble-ready.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use jujuna::Event;
+    ///
+    /// assert!(Event::pebble_ready("web").may_change_workload());
+    /// assert!(!Event::ConfigChanged.may_change_workload());
+    /// ```
+    pub fn may_change_workload(&self) -> bool {
+        match self {
+            Self::Install | Self::Start | Self::UpgradeCharm => true,
+            Self::Pebble(event) => event.kind == PebbleEventKind::Ready,
+            _ => false,
+        }
+    }
+
     /// Returns whether a failing charm makes Juju show the unit in error and run the hook again with
     /// growing pauses: so with hooks, but not with actions, nor with what Pebble triggers.
     pub fn is_retried_by_juju(&self) -> bool {

@@ -6,7 +6,7 @@ mod secret_file;
 
 use std::fmt;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use zeroize::Zeroize;
 
@@ -27,17 +27,47 @@ pub trait HookTools {
     /// Returns an error when the command cannot be run: [`io::ErrorKind::NotFound`] when there is
     /// no such command, [`io::ErrorKind::TimedOut`] when it did not end within its deadline.
     fn call(&self, command: &HookCommand) -> io::Result<HookOutput>;
+
+    /// Returns the time of day. A test sets it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the clock"
+    )]
+    fn time(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    /// Returns a moment, to measure how long something takes. A test moves it on with the time.
+    fn instant(&self) -> Instant {
+        Instant::now()
+    }
 }
 
 impl<T: HookTools + ?Sized> HookTools for Box<T> {
     fn call(&self, command: &HookCommand) -> io::Result<HookOutput> {
         (**self).call(command)
     }
+
+    fn time(&self) -> SystemTime {
+        (**self).time()
+    }
+
+    fn instant(&self) -> Instant {
+        (**self).instant()
+    }
 }
 
 impl<T: HookTools + ?Sized> HookTools for &T {
     fn call(&self, command: &HookCommand) -> io::Result<HookOutput> {
         (**self).call(command)
+    }
+
+    fn time(&self) -> SystemTime {
+        (**self).time()
+    }
+
+    fn instant(&self) -> Instant {
+        (**self).instant()
     }
 }
 

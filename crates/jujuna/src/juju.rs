@@ -2,21 +2,22 @@
 
 mod cache;
 mod flush;
+mod undo;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::time::SystemTime;
 
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 
 use crate::error::Refusal;
 use crate::hook_tools::{HookCommand, HookOutput, HookTools, MAX_ARGUMENT_BYTES};
-use crate::port::Port;
+use crate::port::PortWrites;
 use crate::relation::{Databag, Side};
 use crate::secret::SecretWrite;
-use crate::{Error, ErrorKind, RelationId, UnitName};
+use crate::{Context, Error, ErrorKind, Event, JujuVersion, RelationId, UnitName};
 
 pub(crate) use cache::Cache;
 
@@ -44,10 +45,14 @@ pub(crate) use cache::Cache;
 /// # Ok::<(), jujuna::Error>(())
 /// ```
 pub struct Juju {
-    tools: Box<dyn HookTools>,
+    pub(crate) tools: Box<dyn HookTools>,
     pub(crate) unit: Option<UnitName>,
+    pub(crate) event: Option<Event>,
+    pub(crate) version: Option<JujuVersion>,
+    pub(crate) model_uuid: Option<String>,
     pub(crate) cache: RefCell<Cache>,
     pub(crate) writes: Writes,
+    undo: RefCell<Vec<undo::Undo>>,
 }
 
 /// What is to be written at the end of the dispatch.
@@ -57,33 +62,120 @@ pub(crate) struct Writes {
     pub(crate) databags: BTreeMap<(RelationId, Side), Databag>,
     /// `None` deletes.
     pub(crate) state: BTreeMap<String, Option<String>>,
-    /// True opens, false closes.
-    pub(crate) ports: BTreeMap<Port, bool>,
+    pub(crate) ports: PortWrites,
+    /// How many instances to add, by the storage's name.
+    pub(crate) storage: BTreeMap<String, u32>,
+    pub(crate) reboot: bool,
     pub(crate) action_results: BTreeMap<String, String>,
     pub(crate) action_failure: Option<String>,
 }
 
 impl Juju {
-    /// A fresh view, for one dispatch.
+    /// A fresh view, for one dispatch of which nothing is known.
     pub fn new(tools: Box<dyn HookTools>) -> Self {
         Self {
             tools,
             unit: None,
+            event: None,
+            version: None,
+            model_uuid: None,
             cache: RefCell::default(),
             writes: Writes::default(),
+            undo: RefCell::default(),
         }
     }
 
+    /// A fresh view, for the dispatch that the context tells of.
+    ///
+    /// What the environment tells needs no hook command: this unit's name, by which writes are compared with what was
+    /// read, the event's relation and the application at its other end. And Juju's version tells which of its faults are to
+    /// be gone around.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use jujuna::testing::{FakeJuju, Relation, State};
+    /// # use jujuna::{Context, Juju};
+    /// # let variables = [("JUJU_UNIT_NAME", "web/0"), ("JUJU_MODEL_NAME", "m"), ("JUJU_MODEL_UUID", "u"),
+    /// #     ("JUJU_VERSION", "3.6.11"), ("JUJU_CHARM_DIR", "/charm"),
+    /// #     ("JUJU_DISPATCH_PATH", "hooks/db-relation-changed"), ("JUJU_RELATION", "db"),
+    /// #     ("JUJU_RELATION_ID", "db:3"), ("JUJU_REMOTE_APP", "pg")];
+    /// let context = Context::from_vars(variables)?;
+    /// let fake = FakeJuju::new(State::new("web/0").with_relation(Relation::new("db", 3, "pg")));
+    /// let juju = Juju::for_context(Box::new(fake.clone()), &context);
+    /// let id = juju.relation("db")?.expect("it is what the event is about");
+    /// assert_eq!(juju.relation_app(&id)?.as_deref(), Some("pg"));
+    /// assert!(fake.calls().is_empty());
+    /// # Ok::<(), jujuna::Error>(())
+    /// ```
+    pub fn for_context(tools: Box<dyn HookTools>, context: &Context) -> Self {
+        let mut juju = Self::new(tools).with_unit(context.unit.clone());
+        if let Event::Relation(event) = &context.event
+            && let Some(app) = &event.remote_app
+        {
+            let apps = &mut juju.cache.get_mut().relation_apps;
+            apps.insert(event.id.clone(), Some(app.clone()));
+        }
+        juju.event = Some(context.event.clone());
+        juju.version = Some(context.juju_version.clone());
+        juju.model_uuid = Some(context.model_uuid.clone());
+        juju
+    }
+
     /// Tells which unit this is, so that writes to its databags are compared with what was read of them.
+    ///
+    /// [`for_context`](Juju::for_context) tells more.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use jujuna::testing::{FakeJuju, State};
+    /// # use jujuna::{Juju, UnitName};
+    /// # let fake = FakeJuju::new(State::new("web/0"));
+    /// let juju = Juju::new(Box::new(fake)).with_unit(UnitName::new("web", 0));
+    /// ```
     #[must_use]
     pub fn with_unit(mut self, unit: UnitName) -> Self {
         self.unit = Some(unit);
         self
     }
 
+    /// Returns the time of day, which a test can set.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use jujuna::{Juju, testing::{FakeJuju, State}};
+    /// let fake = FakeJuju::new(State::new("hello/0"));
+    /// let juju = Juju::new(Box::new(fake.clone()));
+    /// let before = juju.now();
+    /// fake.advance(Duration::from_secs(3600));
+    /// assert_eq!(juju.now().duration_since(before)?, Duration::from_secs(3600));
+    /// # Ok::<(), std::time::SystemTimeError>(())
+    /// ```
+    pub fn now(&self) -> SystemTime {
+        self.tools.time()
+    }
+
     /// Forgets everything that was buffered since the start or the last flush.
     ///
     /// A failing action does so before it says [`action_fail`](Juju::action_fail).
+    /// [`roll_back`](Juju::roll_back) also takes back what was flushed.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use jujuna::Juju;
+    /// # use jujuna::testing::{FakeJuju, State};
+    /// let fake = FakeJuju::new(State::new("hello/0"));
+    /// let mut juju = Juju::new(Box::new(fake.clone()));
+    /// juju.state_set("half", "done");
+    /// juju.discard();
+    /// juju.flush()?;
+    /// assert!(fake.calls().is_empty());
+    /// # Ok::<(), jujuna::Error>(())
+    /// ```
     pub fn discard(&mut self) {
         self.writes = Writes::default();
     }
@@ -163,19 +255,6 @@ fn call_failed(command: &HookCommand, error: io::Error) -> io::Error {
         }
         _ => error,
     }
-}
-
-/// Fits Juju's map into the charm's type. The error names the field, never the value, which may be a secret.
-pub(crate) fn fit<T: DeserializeOwned>(map: Map<String, Value>, what: &str) -> Result<T, Error> {
-    serde_path_to_error::deserialize(Value::Object(map)).map_err(|error| {
-        let path = error.path().to_string();
-        let text = if path == "." {
-            format!("cannot read the {what}s: {}", error.inner())
-        } else {
-            format!("cannot read the {what} {path:?}: it has another type than the charm expects")
-        };
-        Error::new(ErrorKind::Mismatch, text)
-    })
 }
 
 /// Cuts a text so that it fits into one argument, which Linux limits to 128 KiB.

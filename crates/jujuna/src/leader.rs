@@ -1,6 +1,6 @@
 //! `is-leader`: who may write for the whole application.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::{Error, HookCommand, Juju};
 
@@ -9,7 +9,13 @@ const VALID_FOR: Duration = Duration::from_secs(25);
 
 /// The right to write for the whole application, which only the leader has.
 ///
-/// Only [`Juju::leader`] gives it out; what needs it does not compile without.
+/// Only [`Juju::leader`] gives it out; what needs it does not compile without:
+///
+/// ```compile_fail
+/// # use jujuna::{Juju, RelationId, testing::{FakeJuju, State}};
+/// # let mut juju = Juju::new(Box::new(FakeJuju::new(State::new("hello/0"))));
+/// juju.relation_set_app(&RelationId::new("db", 1), [("k".to_owned(), "v".to_owned())].into());
+/// ```
 #[derive(Debug)]
 pub struct Leader {
     _private: (),
@@ -34,15 +40,15 @@ impl Juju {
     /// # Ok::<(), jujuna::Error>(())
     /// ```
     pub fn leader(&self) -> Result<Option<Leader>, Error> {
+        let asked = self.tools.instant();
         let known = self
             .cache
             .borrow()
             .leader
-            .filter(|(_, asked)| asked.elapsed() < VALID_FOR);
+            .filter(|(_, before)| asked.duration_since(*before) < VALID_FOR);
         let is_leader = if let Some((is_leader, _)) = known {
             is_leader
         } else {
-            let asked = Instant::now();
             let purpose = || "ask whether this unit is the leader".to_owned();
             let is_leader = self.read(&HookCommand::json("is-leader"), &purpose)?;
             self.cache.borrow_mut().leader = Some((is_leader, asked));

@@ -71,8 +71,12 @@
 //! [`Context::from_env`] the only one that reads the environment.
 
 mod action;
+mod components;
 mod config;
 mod context;
+mod credential;
+mod databag;
+mod dispatch;
 mod error;
 mod event;
 mod goal_state;
@@ -84,6 +88,7 @@ mod names;
 mod network;
 mod outcome;
 mod port;
+mod reboot;
 mod relation;
 mod resource;
 mod secret;
@@ -92,12 +97,16 @@ mod status;
 mod storage;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod typed;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+pub use components::Statuses;
 pub use context::{Context, JujuVersion, Proxies};
+pub use credential::{CloudCredential, CloudSpec};
+pub use dispatch::{BoxError, chain, dispatch, run};
 pub use error::{Error, ErrorKind, Refusal};
 pub use event::{
     ActionEvent, Event, PebbleEvent, PebbleEventKind, RelationEvent, RelationEventKind,
@@ -112,10 +121,11 @@ pub use juju::Juju;
 pub use leader::Leader;
 pub use log::Level;
 pub use names::{RelationId, StorageId, UnitName};
-pub use network::{Address, BindAddress, Network};
+pub use network::{Address, BindAddress, Network, UnitAddress};
 pub use outcome::{Outcome, exit_code};
-pub use port::{Port, Protocol};
+pub use port::{OpenedPort, Port, Protocol};
 pub use secrecy;
-pub use secret::{Revision, SecretInfo, SecretOwner, SecretUri};
-pub use status::{CurrentStatus, Status};
+pub use secret::{Revision, Rotate, SecretAccess, SecretInfo, SecretOwner, SecretSpec, SecretUri};
+pub use status::{ApplicationStatus, CurrentStatus, Status};
 pub use storage::Storage;
+pub use typed::Problem;

@@ -178,7 +178,7 @@ pub(crate) fn unreadable(what: &str, text: &str) -> Error {
 }
 
 macro_rules! as_text {
-    ($($name:ident),*) => {$(
+    ($($name:ident: $what:literal),*) => {$(
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -187,14 +187,17 @@ macro_rules! as_text {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+                // The text is not quoted: it may be a secret that an admin put into the wrong option.
+                String::deserialize(deserializer)?
+                    .parse()
+                    .map_err(|_| serde::de::Error::custom(concat!("it is no ", $what)))
             }
         }
     )*};
 }
 pub(crate) use as_text;
 
-as_text!(UnitName, RelationId, StorageId);
+as_text!(UnitName: "unit name", RelationId: "relation id", StorageId: "storage id");
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,8 @@
-//! `network-get`: under which addresses this unit is reached.
+//! `network-get`, `unit-get`: under which addresses this unit is reached.
 
 use serde::Deserialize;
 
-use crate::{Error, HookCommand, Juju};
+use crate::{Error, HookCommand, Juju, RelationId};
 
 /// The addresses of a binding.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -59,15 +59,78 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// One of the two addresses that unit-get knows.
+///
+/// # Example
+///
+/// ```
+/// # use jujuna::{Juju, UnitAddress, testing::{FakeJuju, State}};
+/// let mut state = State::new("hello/0");
+/// state.public_address = Some("203.0.113.7".to_owned());
+/// let juju = Juju::new(Box::new(FakeJuju::new(state)));
+/// assert_eq!(juju.unit_get(UnitAddress::Public)?, "203.0.113.7");
+/// # Ok::<(), jujuna::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UnitAddress {
+    /// Where other units of the cloud reach this one. On Kubernetes there is none.
+    Private,
+    /// Where everybody reaches it; on Kubernetes the service's.
+    Public,
+}
+
 impl Juju {
     /// Returns the addresses of a binding: an endpoint's name, or `juju-info`.
     ///
     /// # Errors
     ///
     /// Returns [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when there is no such binding.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use jujuna::{Juju, testing::{FakeJuju, State}};
+    /// # let mut state = State::new("hello/0");
+    /// # state.networks.insert("db".to_owned(), serde_json::json!({
+    /// #     "bind-addresses": [{"addresses": [{"value": "10.1.0.7"}]}],
+    /// #     "ingress-addresses": ["10.152.0.9"], "egress-subnets": ["10.152.0.9/32"]}));
+    /// # let juju = Juju::new(Box::new(FakeJuju::new(state)));
+    /// let network = juju.network_get("db")?;
+    /// assert_eq!(network.ingress_addresses, ["10.152.0.9"]);
+    /// assert_eq!(network.bind_addresses[0].addresses[0].value, "10.1.0.7");
+    /// # Ok::<(), jujuna::Error>(())
+    /// ```
     pub fn network_get(&self, binding: &str) -> Result<Network, Error> {
-        let command = HookCommand::json("network-get").arg(binding);
-        let mut network: Network = self.read(&command, &|| {
+        self.network(binding, None)
+    }
+
+    /// Returns the addresses of a binding as they count in one relation, which may lead into another model.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when there is no such relation.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use jujuna::{Juju, RelationId, testing::{FakeJuju, Relation, State}};
+    /// # let mut state = State::new("hello/0").with_relation(Relation::new("db", 3, "pg"));
+    /// # state.networks.insert("db".to_owned(), serde_json::json!({"ingress-addresses": ["10.152.0.9"]}));
+    /// # let juju = Juju::new(Box::new(FakeJuju::new(state)));
+    /// let network = juju.network_get_in(&RelationId::new("db", 3))?;
+    /// assert_eq!(network.ingress_addresses, ["10.152.0.9"]);
+    /// # Ok::<(), jujuna::Error>(())
+    /// ```
+    pub fn network_get_in(&self, relation: &RelationId) -> Result<Network, Error> {
+        self.network(relation.endpoint(), Some(relation))
+    }
+
+    fn network(&self, binding: &str, relation: Option<&RelationId>) -> Result<Network, Error> {
+        let mut command = HookCommand::json("network-get");
+        if let Some(id) = relation {
+            command = command.args(["-r".to_owned(), id.to_string()]);
+        }
+        let mut network: Network = self.read(&command.arg(binding), &|| {
             format!("read the addresses of binding {binding}")
         })?;
         // Juju 4.0 on Kubernetes puts an interface without addresses first.
@@ -75,5 +138,23 @@ impl Juju {
             .bind_addresses
             .retain(|bound| !bound.addresses.is_empty());
         Ok(network)
+    }
+
+    /// Returns an address of this unit. [`network_get`](Juju::network_get) tells more, and tells it for each endpoint.
+    ///
+    /// [`UnitAddress`] has an example.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when there is no such address.
+    pub fn unit_get(&self, address: UnitAddress) -> Result<String, Error> {
+        let name = match address {
+            UnitAddress::Private => "private-address",
+            UnitAddress::Public => "public-address",
+        };
+        let output = self.run(&HookCommand::new("unit-get").arg(name), &|| {
+            format!("read the unit's {name}")
+        })?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 }

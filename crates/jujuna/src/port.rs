@@ -1,13 +1,17 @@
 //! `open-port`, `close-port`, `opened-ports`: what the model lets in.
 
-use std::collections::BTreeMap;
+mod opened;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::Error;
 use crate::names::{as_text, unreadable};
-use crate::{Error, HookCommand, Juju};
+
+pub use opened::OpenedPort;
+pub(crate) use opened::PortWrites;
 
 /// A port, a range of ports, or ICMP.
 ///
@@ -39,6 +43,8 @@ pub enum Port {
 }
 
 /// A protocol that has ports.
+///
+/// [`Port`] has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Protocol {
     /// TCP.
@@ -48,6 +54,22 @@ pub enum Protocol {
 }
 
 impl Port {
+    /// Returns the same port for connections to these endpoints alone.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let port = jujuna::Port::tcp(9000).on(["metrics"]);
+    /// assert_eq!(port.to_string(), "9000/tcp (metrics)");
+    /// ```
+    #[must_use]
+    pub fn on<E: Into<String>>(self, endpoints: impl IntoIterator<Item = E>) -> OpenedPort {
+        OpenedPort {
+            port: self,
+            endpoints: endpoints.into_iter().map(Into::into).collect(),
+        }
+    }
+
     /// One TCP port.
     pub fn tcp(port: u16) -> Self {
         Self::Range {
@@ -115,56 +137,4 @@ impl FromStr for Port {
     }
 }
 
-as_text!(Port);
-
-impl Juju {
-    /// Returns what this unit has opened, on whatever endpoint. What this dispatch has buffered is not included.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error when Juju does not answer.
-    pub fn opened_ports(&self) -> Result<Vec<Port>, Error> {
-        if let Some(ports) = &self.cache.borrow().ports {
-            return Ok(ports.clone());
-        }
-        let ports: Option<Vec<Port>> = self.read(&HookCommand::json("opened-ports"), &|| {
-            "list the opened ports".to_owned()
-        })?;
-        let ports = ports.unwrap_or_default();
-        self.cache.borrow_mut().ports = Some(ports.clone());
-        Ok(ports)
-    }
-
-    /// Buffers that a port is opened.
-    pub fn open_port(&mut self, port: Port) {
-        self.writes.ports.insert(port, true);
-    }
-
-    /// Buffers that a port is closed.
-    pub fn close_port(&mut self, port: Port) {
-        self.writes.ports.insert(port, false);
-    }
-
-    pub(crate) fn write_ports(&self, ports: &BTreeMap<Port, bool>) -> Result<(), Error> {
-        let known = self.cache.borrow().ports.clone();
-        for (port, open) in ports {
-            if known
-                .as_ref()
-                .is_some_and(|known| known.contains(port) == *open)
-            {
-                continue;
-            }
-            let (name, word) = if *open {
-                ("open-port", "open")
-            } else {
-                ("close-port", "close")
-            };
-            let command = HookCommand::new(name).arg(port.to_string());
-            self.run(&command, &|| format!("{word} port {port}"))?;
-        }
-        if !ports.is_empty() {
-            self.cache.borrow_mut().ports = None;
-        }
-        Ok(())
-    }
-}
+as_text!(Port: "port");

@@ -1,8 +1,10 @@
-//! `relation-ids`, `-list`, `-get`, `-set`: relations and their databags.
+//! `relation-ids`, `-list`, `-get`, `-set`, `-model-get`: relations and their databags.
 
 use std::collections::BTreeMap;
 
-use crate::{Error, HookCommand, Juju, Leader, RelationId, UnitName};
+use serde::Deserialize;
+
+use crate::{Error, Event, HookCommand, Juju, Leader, RelationEventKind, RelationId, UnitName};
 
 /// The data of one unit or application in a relation.
 pub(crate) type Databag = BTreeMap<String, String>;
@@ -70,6 +72,90 @@ impl Juju {
             .relation_ids
             .insert(endpoint.to_owned(), ids.clone());
         Ok(ids)
+    }
+
+    /// Returns the relations of an endpoint of this charm, without one that is just being broken.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when Juju does not answer.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use jujuna::{Juju, testing::{FakeJuju, Relation, State}};
+    /// let fake = FakeJuju::new(State::new("hello/0").with_relation(Relation::new("db", 3, "pg")));
+    /// assert_eq!(Juju::new(Box::new(fake)).relations("db")?.len(), 1);
+    /// # Ok::<(), jujuna::Error>(())
+    /// ```
+    pub fn relations(&self, endpoint: &str) -> Result<Vec<RelationId>, Error> {
+        let mut ids = self.relation_ids(endpoint)?;
+        if let Some((id, RelationEventKind::Broken)) = self.event_relation() {
+            ids.retain(|known| known != id);
+        }
+        Ok(ids)
+    }
+
+    /// Returns the relation of an endpoint that has one at most (`limit: 1`, or peers), unless it is just being broken.
+    ///
+    /// In a hook about it no hook command is needed. Where there are several, the first is returned.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when Juju does not answer.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use jujuna::{Juju, testing::{FakeJuju, Relation, State}};
+    /// let fake = FakeJuju::new(State::new("hello/0").with_relation(Relation::new("db", 3, "pg")));
+    /// let juju = Juju::new(Box::new(fake));
+    /// assert_eq!(juju.relation("db")?.map(|id| id.number()), Some(3));
+    /// assert_eq!(juju.relation("cache")?, None);
+    /// # Ok::<(), jujuna::Error>(())
+    /// ```
+    pub fn relation(&self, endpoint: &str) -> Result<Option<RelationId>, Error> {
+        match self.event_relation() {
+            Some((id, kind)) if id.endpoint() == endpoint && kind != RelationEventKind::Broken => {
+                Ok(Some(id.clone()))
+            }
+            _ => Ok(self.relations(endpoint)?.into_iter().next()),
+        }
+    }
+
+    fn event_relation(&self) -> Option<(&RelationId, RelationEventKind)> {
+        match &self.event {
+            Some(Event::Relation(event)) => Some((&event.id, event.kind)),
+            _ => None,
+        }
+    }
+
+    /// Returns the uuid of the model at the other end of a relation, which may be another model than this.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) before Juju 3.6.2.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use jujuna::{Juju, RelationId, testing::{FakeJuju, Relation, State}};
+    /// let fake = FakeJuju::new(State::new("hello/0").with_relation(Relation::new("db", 3, "pg")));
+    /// let uuid = Juju::new(Box::new(fake)).relation_model_get(&RelationId::new("db", 3))?;
+    /// assert_eq!(uuid.len(), 36);
+    /// # Ok::<(), jujuna::Error>(())
+    /// ```
+    pub fn relation_model_get(&self, id: &RelationId) -> Result<String, Error> {
+        #[derive(Deserialize)]
+        struct Model {
+            uuid: String,
+        }
+        let command =
+            HookCommand::json("relation-model-get").args(["-r".to_owned(), id.to_string()]);
+        let model: Model = self.read(&command, &|| {
+            format!("read the model at the other end of relation {id}")
+        })?;
+        Ok(model.uuid)
     }
 
     /// Returns the remote units in a relation; in a peer relation the other units of the application.
@@ -171,7 +257,7 @@ impl Juju {
             .extend(data);
     }
 
-    fn relation_get(&self, id: &RelationId, member: &Member) -> Result<Databag, Error> {
+    pub(crate) fn relation_get(&self, id: &RelationId, member: &Member) -> Result<Databag, Error> {
         let key = (id.clone(), member.clone());
         let known = self.cache.borrow().databags.get(&key).cloned();
         let mut databag = if let Some(databag) = known {

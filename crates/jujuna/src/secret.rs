@@ -1,16 +1,19 @@
-//! `secret-get`, `-add`, `-set`, `-info-get`, `-ids`, `-remove`: secrets, whose values never reach an argument, a log or a disk.
+//! `secret-get`, `-info-get`, `-ids`: secrets, whose values never reach an argument, a log or a disk.
 
+mod spec;
 mod uri;
+mod write;
 
 use std::collections::BTreeMap;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::hook_tools::{SecretFile, document};
 use crate::{Error, ErrorKind, HookCommand, Juju, Leader};
 
+pub use spec::{Rotate, SecretSpec};
 pub use uri::SecretUri;
+pub(crate) use write::SecretWrite;
 
 /// A secret's fields.
 pub(crate) type SecretContent = BTreeMap<String, SecretString>;
@@ -37,12 +40,37 @@ impl Revision {
 }
 
 /// Whose a secret is.
+///
+/// # Example
+///
+/// ```
+/// # use jujuna::{Juju, SecretOwner, SecretSpec, testing::{FakeJuju, State}};
+/// let fake = FakeJuju::new(State::new("hello/0").with_leader(true));
+/// let mut juju = Juju::new(Box::new(fake.clone()));
+/// if let Some(leader) = juju.leader()? {
+///     let login = SecretSpec::new("login", [("password", "hunter22")]);
+///     juju.secret_declare(SecretOwner::Application(&leader), login);
+/// }
+/// juju.flush()?;
+/// fake.end(0);
+/// assert!(fake.state().secret("login").is_some());
+/// # Ok::<(), jujuna::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub enum SecretOwner<'a> {
     /// This unit's.
     Unit,
     /// The application's: all its units read it, also by its label; only the leader writes it.
     Application(&'a Leader),
+}
+
+impl SecretOwner<'_> {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Unit => "unit",
+            Self::Application(_) => "application",
+        }
+    }
 }
 
 /// What Juju tells the owner of a secret about it.
@@ -63,6 +91,21 @@ pub struct SecretInfo {
     pub rotation: String,
     /// When it expires, as RFC 3339; may be empty.
     pub expiry: String,
+    /// Who else may read it.
+    pub access: Vec<SecretAccess>,
+}
+
+/// Who else may read a secret, in Juju's tags: `application-postgresql`, `relation-synapse.db#postgresql.database`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct SecretAccess {
+    /// The application or unit.
+    pub target: String,
+    /// The relation as long as which the grant lasts.
+    pub scope: String,
+    /// What it may do: `view`.
+    pub role: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -74,19 +117,7 @@ struct RawInfo {
     description: String,
     rotation: String,
     expiry: String,
-}
-
-/// A buffered change to secrets.
-pub(crate) enum SecretWrite {
-    Ensure {
-        owner: &'static str,
-        label: String,
-        content: SecretContent,
-    },
-    Remove {
-        uri: SecretUri,
-        revision: Option<u64>,
-    },
+    access: Vec<SecretAccess>,
 }
 
 impl Juju {
@@ -205,6 +236,7 @@ impl Juju {
             description: raw.description,
             rotation: raw.rotation,
             expiry: raw.expiry,
+            access: raw.access,
         })
     }
 
@@ -220,172 +252,5 @@ impl Juju {
         let mut ids = ids.unwrap_or_default();
         ids.sort();
         Ok(ids)
-    }
-
-    /// Buffers that a secret of this label exists and has this content, no more and no less.
-    ///
-    /// It is added when there is none, and gets a new revision when its latest differs. Keys are at least three
-    /// characters: lower-case letters, digits and single inner hyphens, a letter first; values are not empty.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// # use jujuna::{Juju, SecretOwner, testing::{FakeJuju, State}};
-    /// # use std::collections::BTreeMap;
-    /// let fake = FakeJuju::new(State::new("hello/0"));
-    /// let mut juju = Juju::new(Box::new(fake.clone()));
-    /// let content = BTreeMap::from([("signing-key".to_owned(), "ed25519 a_1 x".into())]);
-    /// juju.secret_ensure(SecretOwner::Unit, "identity", content);
-    /// juju.flush()?;
-    /// fake.end(0);
-    /// assert_eq!(fake.state().secret("identity").unwrap().latest()["signing-key"], "ed25519 a_1 x");
-    /// # Ok::<(), jujuna::Error>(())
-    /// ```
-    pub fn secret_ensure(
-        &mut self,
-        owner: SecretOwner<'_>,
-        label: impl Into<String>,
-        content: BTreeMap<String, SecretString>,
-    ) {
-        let owner = match owner {
-            SecretOwner::Unit => "unit",
-            SecretOwner::Application(_) => "application",
-        };
-        let label = label.into();
-        self.writes.secrets.push(SecretWrite::Ensure {
-            owner,
-            label,
-            content,
-        });
-    }
-
-    /// Buffers that a revision of an owned secret is removed, or with `None` the whole secret.
-    ///
-    /// Owners do so in secret-remove and secret-expired: Juju keeps revisions until told.
-    pub fn secret_remove(&mut self, uri: SecretUri, revision: Option<u64>) {
-        self.writes
-            .secrets
-            .push(SecretWrite::Remove { uri, revision });
-    }
-
-    pub(crate) fn write_secret(&self, write: &SecretWrite) -> Result<(), Error> {
-        match write {
-            SecretWrite::Ensure {
-                owner,
-                label,
-                content,
-            } => self.ensure(owner, label, content),
-            SecretWrite::Remove { uri, revision } => {
-                let revision =
-                    revision.map(|revision| ["--revision".to_owned(), revision.to_string()]);
-                let command = HookCommand::new("secret-remove")
-                    .arg(uri.to_string())
-                    .args(revision.into_iter().flatten());
-                self.run(&command, &|| format!("remove secret {uri}"))
-                    .map(drop)
-            }
-        }
-    }
-
-    fn ensure(&self, owner: &str, label: &str, content: &SecretContent) -> Result<(), Error> {
-        check(label, content)?;
-        let known = self.cache.borrow().owned_secrets.get(label).cloned();
-        let latest = match known {
-            Some(latest) => latest,
-            // Refresh, as the owner's own tracking keeps an old revision from being pruned.
-            None => match self.secret_get_by_label(label, Revision::Refresh) {
-                Ok(latest) => Some(latest),
-                Err(error) if error.is_not_found() => None,
-                Err(error) => return Err(error),
-            },
-        };
-        let command = match latest {
-            Some(latest) if is_same(&latest, content) => return Ok(()),
-            Some(_) => {
-                let uri = self.secret_info_get_by_label(label)?.uri;
-                HookCommand::new("secret-set").arg(uri.to_string())
-            }
-            None => HookCommand::new("secret-add").args(["--label", label, "--owner", owner]),
-        };
-        let cannot = || format!("write the secret labelled {label:?}");
-        let texts = content
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.expose_secret()));
-        let file = SecretFile::new(&document(texts)).map_err(|error| {
-            Error::with_source(ErrorKind::Io, format!("cannot {}", cannot()), error)
-        })?;
-        self.run(&command.secret_file(file), &cannot)?;
-        let mut cache = self.cache.borrow_mut();
-        cache
-            .owned_secrets
-            .insert(label.to_owned(), Some(content.clone()));
-        Ok(())
-    }
-}
-
-fn is_same(one: &SecretContent, other: &SecretContent) -> bool {
-    one.len() == other.len()
-        && one.iter().all(|(key, value)| {
-            other
-                .get(key)
-                .is_some_and(|other| other.expose_secret() == value.expose_secret())
-        })
-}
-
-/// Refuses what Juju would refuse, because its own words for it might quote the value.
-fn check(label: &str, content: &SecretContent) -> Result<(), Error> {
-    let cannot = |why: &str| {
-        let text = format!("cannot write the secret labelled {label:?}: {why}");
-        Err(Error::new(ErrorKind::Usage, text))
-    };
-    if content.is_empty() {
-        return cannot("it has no field");
-    }
-    for (key, value) in content {
-        if !is_key(key) {
-            return cannot(&format!(
-                "the key {key:?} is not lower-case letters, digits and single inner hyphens, three at least"
-            ));
-        }
-        if value.expose_secret().is_empty() {
-            return cannot(&format!("the value of {key:?} is empty"));
-        }
-    }
-    Ok(())
-}
-
-fn is_key(key: &str) -> bool {
-    let characters = key
-        .bytes()
-        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    let letters = key.bytes().filter(|byte| *byte != b'-').count();
-    characters
-        && letters >= 3
-        && key.starts_with(|first: char| first.is_ascii_lowercase())
-        && !key.ends_with('-')
-        && !key.contains("--")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_refused_as_juju_refuses_them() {
-        for key in ["password", "abc", "a-b-c", "key2", "signing-key"] {
-            assert!(is_key(key), "{key}");
-        }
-        for key in [
-            "", "ab", "a-b", "UPPER", "a_b", "2abc", "-abc", "abc-", "ab--c",
-        ] {
-            assert!(!is_key(key), "{key}");
-        }
-    }
-
-    #[test]
-    fn refused_content_is_named_without_its_value() {
-        let content = SecretContent::from([("a_b".to_owned(), SecretString::from("hunter2"))]);
-        let text = check("identity", &content).unwrap_err().to_string();
-        assert!(text.contains("a_b") && !text.contains("hunter2"), "{text}");
     }
 }

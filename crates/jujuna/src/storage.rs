@@ -1,5 +1,6 @@
-//! `storage-list`, `storage-get`: the storage that this unit has.
+//! `storage-list`, `storage-get`, `storage-add`: the storage that this unit has.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -58,5 +59,37 @@ impl Juju {
             .arg("-s")
             .arg(id.to_string());
         self.read(&command, &|| format!("read the storage {id}"))
+    }
+
+    /// Buffers that this unit gets more instances of a storage that may be there several times.
+    ///
+    /// They come later, each with a storage-attached hook. That there is no such storage, or no more may be had, is
+    /// refused after the dispatch, which then has failed.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use jujuna::{Juju, testing::{FakeJuju, State}};
+    /// let fake = FakeJuju::new(State::new("hello/0"));
+    /// let mut juju = Juju::new(Box::new(fake.clone()));
+    /// juju.storage_add("cache", 2);
+    /// juju.flush()?;
+    /// fake.end(0);
+    /// assert_eq!(fake.state().requested_storage["cache"], 2);
+    /// # Ok::<(), jujuna::Error>(())
+    /// ```
+    pub fn storage_add(&mut self, name: impl Into<String>, count: u32) {
+        *self.writes.storage.entry(name.into()).or_default() += count;
+    }
+
+    pub(crate) fn write_storage(&self, storage: &BTreeMap<String, u32>) -> Result<(), Error> {
+        if storage.is_empty() {
+            return Ok(());
+        }
+        let wanted = storage
+            .iter()
+            .map(|(name, count)| format!("{name}={count}"));
+        let command = HookCommand::new("storage-add").args(wanted);
+        self.run(&command, &|| "add storage".to_owned()).map(drop)
     }
 }

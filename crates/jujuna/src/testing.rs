@@ -22,11 +22,29 @@
 //! # Ok::<(), jujuna::Error>(())
 //! ```
 
+mod actions;
 mod arguments;
+mod charm;
 mod commands;
+mod crash;
+mod diff;
+mod environment;
 mod fake;
+mod harness;
+mod relation;
+mod relations;
+mod secret;
 mod secrets;
 mod state;
 
+pub use charm::{Charm, Mismatches};
+pub use crash::Divergence;
+pub use environment::variables;
 pub use fake::{Call, FakeJuju};
-pub use state::{Owner, Relation, Secret, ShownStatus, State};
+pub use harness::{End, Fault, Harness};
+pub use relation::Relation;
+pub use secret::{Owner, Secret};
+pub use state::{ShownStatus, State};
+
+/// The model's uuid in every test.
+const MODEL_UUID: &str = "00000000-0000-4000-8000-000000000000";

@@ -93,7 +93,7 @@ fn writes_reach_juju_at_the_flush_in_the_stated_order() {
         state.secret("identity").unwrap().latest(),
         map([("key-one", "1")])
     );
-    assert!(state.opened_ports.contains("8008/tcp"));
+    assert!(state.opened_ports.contains(&Port::tcp(8008).into()));
 }
 
 #[test]
@@ -424,11 +424,11 @@ fn mismatching_option_is_named_without_its_value() {
     };
     let error = error_of(model().with_option("port", "hunter2"));
     assert!(
-        error.contains("\"port\"") && !error.contains("hunter2"),
+        error.contains("port: it is a text, not u16") && !error.contains("hunter2"),
         "{error}"
     );
     let error = error_of(model());
-    assert!(error.contains("`port`"), "{error}");
+    assert!(error.contains("port: it is missing"), "{error}");
 }
 
 #[test]

@@ -5,10 +5,12 @@ use std::time::Instant;
 
 use serde_json::{Map, Value};
 
-use crate::port::Port;
 use crate::relation::{Databag, Member};
 use crate::secret::SecretContent;
-use crate::{CurrentStatus, GoalState, RelationId, StorageId, UnitName};
+use crate::{
+    ApplicationStatus, CurrentStatus, GoalState, OpenedPort, RelationId, SecretInfo, StorageId,
+    UnitName,
+};
 
 /// Answers that stay true within a dispatch, so that a hook command need not run twice.
 #[derive(Default)]
@@ -23,10 +25,12 @@ pub(crate) struct Cache {
     pub(crate) databags: BTreeMap<(RelationId, Member), Databag>,
     /// The latest revision of secrets that this unit or application owns, by label; `None`: there is none.
     pub(crate) owned_secrets: BTreeMap<String, Option<SecretContent>>,
+    /// What Juju knows of them, by label.
+    pub(crate) secret_infos: BTreeMap<String, SecretInfo>,
     pub(crate) state: Option<BTreeMap<String, String>>,
     pub(crate) storages: BTreeMap<String, Vec<StorageId>>,
     pub(crate) goal_state: Option<GoalState>,
     pub(crate) status: Option<CurrentStatus>,
-    pub(crate) application_status: Option<crate::Status>,
-    pub(crate) ports: Option<Vec<Port>>,
+    pub(crate) application_status: Option<ApplicationStatus>,
+    pub(crate) ports: Option<Vec<OpenedPort>>,
 }

@@ -36,6 +36,11 @@ impl SecretUri {
         &self.id
     }
 
+    pub(super) fn in_model(mut self, model_uuid: Option<&str>) -> Self {
+        self.model_uuid = model_uuid.map(str::to_owned);
+        self
+    }
+
     /// Returns the model that the secret is in, if the URI tells.
     pub fn model_uuid(&self) -> Option<&str> {
         self.model_uuid.as_deref()
@@ -85,7 +90,7 @@ impl fmt::Display for SecretUri {
     }
 }
 
-as_text!(SecretUri);
+as_text!(SecretUri: "secret URI");
 
 #[cfg(test)]
 mod tests {

@@ -12,7 +12,7 @@ pub(super) struct Arguments {
 }
 
 /// Options that are followed by a value.
-const WITH_VALUE: [&str; 11] = [
+const WITH_VALUE: [&str; 12] = [
     "--format",
     "--file",
     "--label",
@@ -24,10 +24,11 @@ const WITH_VALUE: [&str; 11] = [
     "-s",
     "--expire",
     "--rotate",
+    "--unit",
 ];
 
 /// Options that stand for themselves.
-const FLAGS: [&str; 7] = [
+const FLAGS: [&str; 8] = [
     "--app",
     "--application",
     "--include-data",
@@ -35,10 +36,11 @@ const FLAGS: [&str; 7] = [
     "--refresh",
     "--endpoints",
     "--all",
+    "--now",
 ];
 
 impl Arguments {
-    pub(super) fn parse(arguments: &[String]) -> Result<Self, HookOutput> {
+    pub(super) fn parse(name: &str, arguments: &[String]) -> Result<Self, HookOutput> {
         let mut parsed = Self::default();
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
@@ -47,7 +49,7 @@ impl Arguments {
             } else if !argument.starts_with('-') || argument == "-" {
                 parsed.words.push(argument.clone());
             } else {
-                parsed.take_option(argument, &mut rest)?;
+                parsed.take_option(name, argument, &mut rest)?;
             }
         }
         Ok(parsed)
@@ -55,6 +57,7 @@ impl Arguments {
 
     fn take_option<'a>(
         &mut self,
+        command: &str,
         argument: &str,
         rest: &mut impl Iterator<Item = &'a String>,
     ) -> Result<(), HookOutput> {
@@ -62,7 +65,9 @@ impl Arguments {
             Some((name, value)) => (name, Some(value.to_owned())),
             None => (argument, None),
         };
-        let value = if WITH_VALUE.contains(&name) {
+        // opened-ports asks for endpoints, the others name them.
+        let names_endpoints = name == "--endpoints" && command != "opened-ports";
+        let value = if WITH_VALUE.contains(&name) || names_endpoints {
             value.or_else(|| rest.next().cloned())
         } else if FLAGS.contains(&name) {
             value.or_else(|| Some("true".to_owned()))

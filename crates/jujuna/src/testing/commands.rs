@@ -7,8 +7,11 @@ use serde_json::{Map, Value, json};
 
 use super::arguments::{Arguments, done, refused, usage};
 use super::fake::Model;
-use super::state::{Relation, ShownStatus, State};
-use crate::HookOutput;
+use super::relations::{
+    find_relation, relation_get, relation_ids, relation_list, relation_model_get, relation_set,
+};
+use super::state::{ShownStatus, State};
+use crate::{HookOutput, Port};
 
 /// Answers a hook command; `None` for one that the fake does not know.
 pub(super) fn answer(
@@ -30,6 +33,11 @@ pub(super) fn answer(
         "relation-list" => relation_list(state, arguments),
         "relation-get" => relation_get(state, arguments),
         "relation-set" => relation_set(state, arguments, stdin),
+        "relation-model-get" => relation_model_get(state, arguments),
+        "unit-get" => unit_get(state, arguments),
+        "credential-get" => credential_get(state),
+        "juju-reboot" => reboot(state),
+        "storage-add" => storage_add(state, arguments),
         "state-get" if state.state.is_empty() => print(&Value::Null),
         "state-get" => print(&state.state),
         "state-set" => match read_map(arguments, stdin) {
@@ -45,18 +53,7 @@ pub(super) fn answer(
                 .retain(|key, _| Some(key.as_str()) != arguments.word(0));
             done("")
         }
-        "open-port" => {
-            state
-                .opened_ports
-                .extend(arguments.word(0).map(str::to_owned));
-            done("")
-        }
-        "close-port" => {
-            state
-                .opened_ports
-                .retain(|port| Some(port.as_str()) != arguments.word(0));
-            done("")
-        }
+        "open-port" | "close-port" => port(state, name, arguments),
         "opened-ports" => print(&state.opened_ports),
         "status-get" => status_get(state, arguments),
         "status-set" => status_set(model, arguments),
@@ -72,7 +69,7 @@ pub(super) fn answer(
                 .push(format!("{level} {}", arguments.words.join(" ")));
             done("")
         }
-        _ if name.starts_with("action-") => action(model, name, arguments)?,
+        _ if name.starts_with("action-") => super::actions::answer(model, name, arguments)?,
         _ => return None,
     })
 }
@@ -84,7 +81,7 @@ pub(super) fn print(value: &impl Serialize) -> HookOutput {
     }
 }
 
-fn read_map(
+pub(super) fn read_map(
     arguments: &Arguments,
     stdin: Option<&str>,
 ) -> Result<BTreeMap<String, String>, HookOutput> {
@@ -105,7 +102,68 @@ fn goal_state(state: &State) -> HookOutput {
     print(&json!({"units": units, "relations": {}}))
 }
 
-fn network_get(state: &State, arguments: &Arguments) -> HookOutput {
+fn port(state: &mut State, name: &str, arguments: &Arguments) -> HookOutput {
+    let text = arguments.word(0).unwrap_or_default();
+    let Ok(port) = text.parse::<Port>() else {
+        return usage(&format!("invalid port {text:?}"));
+    };
+    let endpoints = arguments.option("--endpoints").unwrap_or_default();
+    let endpoints = endpoints.split(',').filter(|endpoint| !endpoint.is_empty());
+    let port = port.on(endpoints);
+    if name == "open-port" {
+        state.opened_ports.insert(port);
+    } else {
+        state.opened_ports.remove(&port);
+    }
+    done("")
+}
+
+fn unit_get(state: &State, arguments: &Arguments) -> HookOutput {
+    let (address, what) = match arguments.word(0) {
+        Some("private-address") => (&state.private_address, "private"),
+        Some("public-address") => (&state.public_address, "public"),
+        _ => return usage("unknown setting"),
+    };
+    match address {
+        Some(address) => done(format!("{address}\n")),
+        None => refused(&format!("{what} address not found")),
+    }
+}
+
+fn credential_get(state: &State) -> HookOutput {
+    match &state.cloud {
+        Some(cloud) => print(cloud),
+        None => {
+            refused("cannot access cloud credentials: getting model credentials: permission denied")
+        }
+    }
+}
+
+fn reboot(state: &mut State) -> HookOutput {
+    if state.action.is_some() {
+        return refused("juju-reboot is not supported when running an action.");
+    }
+    state.reboot = true;
+    done("")
+}
+
+fn storage_add(state: &mut State, arguments: &Arguments) -> HookOutput {
+    for word in &arguments.words {
+        let (name, count) = word.split_once('=').unwrap_or((word, "1"));
+        let Ok(count) = count.parse::<u32>() else {
+            return usage(&format!("cannot parse {word:?}"));
+        };
+        *state.requested_storage.entry(name.to_owned()).or_default() += count;
+    }
+    done("")
+}
+
+fn network_get(state: &mut State, arguments: &Arguments) -> HookOutput {
+    if arguments.option("-r").is_some()
+        && let Err(refusal) = find_relation(&mut state.relations, arguments)
+    {
+        return refusal;
+    }
     let binding = arguments.word(0).unwrap_or_default();
     match state.networks.get(binding) {
         Some(network) => print(network),
@@ -147,107 +205,6 @@ fn storage_get(state: &State, arguments: &Arguments) -> HookOutput {
     }
 }
 
-fn relation_ids(state: &State, arguments: &Arguments) -> HookOutput {
-    let Some(endpoint) = arguments.word(0) else {
-        return usage("no endpoint name specified");
-    };
-    let ids = state
-        .relations
-        .iter()
-        .map(|relation| &relation.id)
-        .filter(|id| id.endpoint() == endpoint);
-    print(&ids.map(ToString::to_string).collect::<Vec<_>>())
-}
-
-fn find_relation<'a>(
-    relations: &'a mut [Relation],
-    arguments: &Arguments,
-) -> Result<&'a mut Relation, HookOutput> {
-    let id = arguments
-        .option("-r")
-        .ok_or_else(|| usage("no relation id specified"))?;
-    let relation = relations
-        .iter_mut()
-        .find(|relation| relation.id.to_string() == id);
-    relation.ok_or_else(|| {
-        usage(&format!(
-            "invalid value {id:?} for option -r: relation not found"
-        ))
-    })
-}
-
-fn relation_list(state: &mut State, arguments: &Arguments) -> HookOutput {
-    match find_relation(&mut state.relations, arguments) {
-        Ok(relation) if arguments.has("--app") => print(&relation.remote_app),
-        Ok(relation) => print(
-            &relation
-                .remote_units
-                .keys()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>(),
-        ),
-        Err(refusal) => refusal,
-    }
-}
-
-fn relation_get(state: &mut State, arguments: &Arguments) -> HookOutput {
-    let (unit, leader) = (state.unit.clone(), state.leader);
-    let relation = match find_relation(&mut state.relations, arguments) {
-        Ok(relation) => relation,
-        Err(refusal) => return refusal,
-    };
-    let Some(name) = arguments.word(1) else {
-        return usage("no unit or application specified");
-    };
-    let is_peer = relation.remote_app == unit.app();
-    if arguments.has("--app") {
-        return match name {
-            name if name == unit.app() && !leader && !is_peer => refused("permission denied"),
-            name if name == unit.app() => print(&relation.app_data),
-            name if name == relation.remote_app => print(&relation.remote_app_data),
-            _ => refused("permission denied"),
-        };
-    }
-    if name == unit.to_string() {
-        return print(&relation.unit_data);
-    }
-    match relation
-        .remote_units
-        .iter()
-        .find(|(known, _)| known.to_string() == name)
-    {
-        Some((_, databag)) => print(databag),
-        None if name.split('/').next() == Some(relation.remote_app.as_str()) => refused(&format!(
-            "cannot read settings for unit {name:?}: unit {name:?}: settings not found"
-        )),
-        None => refused("permission denied"),
-    }
-}
-
-fn relation_set(state: &mut State, arguments: &Arguments, stdin: Option<&str>) -> HookOutput {
-    let leader = state.leader;
-    let relation = match find_relation(&mut state.relations, arguments) {
-        Ok(relation) => relation,
-        Err(refusal) => return refusal,
-    };
-    let map = match read_map(arguments, stdin) {
-        Ok(map) => map,
-        Err(refusal) => return refusal,
-    };
-    let databag = match arguments.has("--app") {
-        true if !leader => return refused("cannot write relation settings"),
-        true => &mut relation.app_data,
-        false => &mut relation.unit_data,
-    };
-    for (key, value) in map {
-        match value.as_str() {
-            "" => databag.remove(&key),
-            _ => databag.insert(key, value),
-        };
-    }
-    done("")
-}
-
 fn status_get(state: &State, arguments: &Arguments) -> HookOutput {
     let shown = |status: &ShownStatus| json!({"status": status.status, "message": status.message, "status-data": {}});
     match arguments.has("--application") {
@@ -284,40 +241,4 @@ fn status_set(model: &mut Model, arguments: &Arguments) -> HookOutput {
         return refused("this unit is not the leader");
     }
     done("")
-}
-
-fn action(model: &mut Model, name: &str, arguments: &Arguments) -> Option<HookOutput> {
-    let Some(params) = &model.pending.action else {
-        return Some(refused("not running an action"));
-    };
-    match name {
-        "action-get" => return Some(print(params)),
-        "action-log" => model.action_log.push(arguments.words.join(" ")),
-        "action-fail" if arguments.words.len() > 1 => {
-            return Some(usage(&format!(
-                "unrecognized args: {:?}",
-                &arguments.words[1..]
-            )));
-        }
-        "action-fail" => {
-            let message = arguments
-                .word(0)
-                .unwrap_or("action failed without reason given, check action for errors");
-            model.action_failure = Some(message.to_owned());
-        }
-        "action-set" => {
-            for word in &arguments.words {
-                let Some((key, value)) = word.split_once('=') else {
-                    return Some(usage(&format!(
-                        "argument {word:?} must be of the form key...=value"
-                    )));
-                };
-                model
-                    .action_results
-                    .insert(key.to_owned(), value.to_owned());
-            }
-        }
-        _ => return None,
-    }
-    Some(done(""))
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::arguments::{Arguments, usage};
 use super::{commands, secrets, state::State};
@@ -37,8 +39,28 @@ pub(super) struct Model {
     pub(super) action_failure: Option<String>,
     calls: Vec<Call>,
     failures: BTreeMap<usize, Failure>,
-    secrets_made: u32,
+    kill: Option<Kill>,
+    /// The charm is dead: whatever it still does counts no more.
+    killed: bool,
+    started: Instant,
+    advanced: Duration,
 }
+
+/// When the charm is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kill {
+    /// The first call is 1.
+    pub(super) call: usize,
+    /// After the hook command did its work, not before.
+    pub(super) after: bool,
+}
+
+/// What a kill unwinds with.
+#[derive(Debug)]
+pub(super) struct Killed;
+
+/// The time at which every test begins: 2026-01-02 03:04:05 UTC.
+const BEGIN: Duration = Duration::from_secs(1_767_323_045);
 
 #[derive(Debug, Clone)]
 enum Failure {
@@ -59,7 +81,10 @@ impl FakeJuju {
                 action_failure: None,
                 calls: Vec::new(),
                 failures: BTreeMap::new(),
-                secrets_made: 0,
+                kill: None,
+                killed: false,
+                started: Instant::now(),
+                advanced: Duration::ZERO,
             })),
         }
     }
@@ -74,6 +99,34 @@ impl FakeJuju {
     /// Lets the `call`-th hook command (the first is 1) run into its deadline, and do nothing.
     pub fn hang_at(&self, call: usize) {
         self.lock().failures.insert(call, Failure::Hangs);
+    }
+
+    pub(super) fn kill_at(&self, kill: Kill) {
+        self.lock().kill = Some(kill);
+    }
+
+    pub(super) fn was_killed(&self) -> bool {
+        self.lock().killed
+    }
+
+    /// Lets time pass.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use jujuna::{Juju, testing::{FakeJuju, State}};
+    /// let fake = FakeJuju::new(State::new("hello/0"));
+    /// let juju = Juju::new(Box::new(fake.clone()));
+    /// juju.leader()?;
+    /// juju.leader()?; // known
+    /// fake.advance(Duration::from_secs(26));
+    /// juju.leader()?; // Juju vouches for 30 s only
+    /// assert_eq!(fake.call_names(), ["is-leader", "is-leader"]);
+    /// # Ok::<(), jujuna::Error>(())
+    /// ```
+    pub fn advance(&self, time: Duration) {
+        self.lock().advanced += time;
     }
 
     /// Ends the dispatch as Juju does: exit code 0 keeps what was written, any other drops it.
@@ -145,23 +198,18 @@ impl FakeJuju {
 
 impl HookTools for FakeJuju {
     fn call(&self, command: &HookCommand) -> io::Result<HookOutput> {
-        let stdin = command
-            .stdin_bytes()
-            .map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-        let mut model = self.lock();
-        model.calls.push(Call {
-            name: command.name().to_owned(),
-            arguments: command.arguments().to_vec(),
-            stdin: stdin.clone(),
-        });
-        let number = model.calls.len();
-        match model.failures.get(&number) {
-            Some(Failure::Refused(exit_code, stderr)) => {
-                Ok(HookOutput::new(*exit_code, "", stderr.as_str()))
-            }
-            Some(Failure::Hangs) => Err(io::ErrorKind::TimedOut.into()),
-            None => Ok(model.answer(command.name(), command.arguments(), stdin.as_deref())),
-        }
+        let answer = self.lock().call(command);
+        // The lock is free again: who catches this may ask what happened.
+        answer.unwrap_or_else(|killed| resume_unwind(Box::new(killed)))
+    }
+
+    fn time(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + BEGIN + self.lock().advanced
+    }
+
+    fn instant(&self) -> Instant {
+        let model = self.lock();
+        model.started + model.advanced
     }
 }
 
@@ -172,14 +220,39 @@ impl Model {
         change(&mut self.pending);
     }
 
-    /// Returns an id that no secret has yet.
-    pub(super) fn new_secret_id(&mut self) -> String {
-        self.secrets_made += 1;
-        format!("fake{:016}", self.secrets_made)
+    fn call(&mut self, command: &HookCommand) -> Result<io::Result<HookOutput>, Killed> {
+        if self.killed {
+            return Err(Killed);
+        }
+        let stdin = command
+            .stdin_bytes()
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        self.calls.push(Call {
+            name: command.name().to_owned(),
+            arguments: command.arguments().to_vec(),
+            stdin: stdin.clone(),
+        });
+        let number = self.calls.len();
+        let kill = self.kill.filter(|kill| kill.call == number);
+        self.killed = kill.is_some();
+        if kill.is_some_and(|kill| !kill.after) {
+            return Err(Killed);
+        }
+        let answer = match self.failures.get(&number) {
+            Some(Failure::Refused(exit_code, stderr)) => {
+                Ok(HookOutput::new(*exit_code, "", stderr.as_str()))
+            }
+            Some(Failure::Hangs) => Err(io::ErrorKind::TimedOut.into()),
+            None => Ok(self.answer(command.name(), command.arguments(), stdin.as_deref())),
+        };
+        match kill {
+            Some(_) => Err(Killed),
+            None => Ok(answer),
+        }
     }
 
     fn answer(&mut self, name: &str, arguments: &[String], stdin: Option<&str>) -> HookOutput {
-        let arguments = match Arguments::parse(arguments) {
+        let arguments = match Arguments::parse(name, arguments) {
             Ok(arguments) => arguments,
             Err(refusal) => return refusal,
         };

@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 use super::arguments::{Arguments, done, refused, usage};
 use super::commands::print;
 use super::fake::Model;
-use super::state::{Owner, Secret, State};
+use super::relations::find_relation;
+use super::secret::{Owner, Secret};
+use super::state::State;
 use crate::HookOutput;
 
 /// Answers a hook command; `None` for one that the fake does not know.
@@ -17,6 +19,8 @@ pub(super) fn answer(model: &mut Model, name: &str, arguments: &Arguments) -> Op
         "secret-add" => add(model, arguments),
         "secret-set" => set(model, arguments),
         "secret-remove" => remove(model, arguments),
+        "secret-grant" => share(model, arguments, true),
+        "secret-revoke" => share(model, arguments, false),
         "secret-info-get" => info(&model.pending, arguments),
         "secret-ids" => {
             let state = &model.pending;
@@ -122,34 +126,91 @@ fn add(model: &mut Model, arguments: &Arguments) -> Result<HookOutput, HookOutpu
         other => return Err(usage(&format!("secret owner {other:?} not valid"))),
     };
     let fields = read_fields(arguments)?;
-    let id = model.new_secret_id();
-    model.pending.secrets.push(Secret {
+    let id = new_id(&model.pending);
+    let mut secret = Secret {
         id: id.clone(),
         label: arguments.option("--label").unwrap_or_default().to_owned(),
         owner,
-        granted: false,
-        revisions: BTreeMap::from([(1, fields)]),
-        tracked: None,
-    });
-    Ok(done(format!(
-        "secret://00000000-0000-4000-8000-000000000000/{id}\n"
-    )))
+        ..Secret::granted(&id, [])
+    };
+    secret.granted = false;
+    secret.revisions = BTreeMap::from([(1, fields)]);
+    set_attributes(&mut secret, arguments);
+    model.pending.secrets.push(secret);
+    Ok(done(format!("secret://{}/{id}\n", super::MODEL_UUID)))
+}
+
+/// Returns an id that no secret has yet, the same one each time that nothing else is different.
+fn new_id(state: &State) -> String {
+    let ids = (1_u32..).map(|number| format!("fake{number:016}"));
+    let is_free = |id: &String| state.secrets.iter().all(|secret| secret.id != *id);
+    ids.into_iter().find(is_free).unwrap_or_default()
+}
+
+fn set_attributes(secret: &mut Secret, arguments: &Arguments) {
+    for (option, field) in [
+        ("--description", &mut secret.description),
+        ("--rotate", &mut secret.rotation),
+        ("--expire", &mut secret.expire),
+        ("--label", &mut secret.label),
+    ] {
+        if let Some(value) = arguments.option(option) {
+            value.clone_into(field);
+        }
+    }
+    if secret.rotation == "never" {
+        secret.rotation.clear();
+    }
 }
 
 fn set(model: &mut Model, arguments: &Arguments) -> Result<HookOutput, HookOutput> {
-    let fields = read_fields(arguments)?;
-    let index = find(&model.pending, arguments)?;
-    if !manages(&model.pending, &model.pending.secrets[index]) {
-        return Err(refused("permission denied"));
+    let fields = match arguments.option("--file") {
+        Some(_) => Some(read_fields(arguments)?),
+        None => None,
+    };
+    // A label that stands here is a new one.
+    let id = bare_id(arguments.word(0).unwrap_or_default())?;
+    let position = model
+        .pending
+        .secrets
+        .iter()
+        .position(|secret| secret.id == id);
+    let Some(index) = position.filter(|at| manages(&model.pending, &model.pending.secrets[*at]))
+    else {
+        // Juju finds out at the end of the hook only.
+        return Ok(done(""));
+    };
+    // Several writes in one hook make one revision, and the same content none.
+    let committed = model.committed.secret(id).cloned();
+    let latest = committed.as_ref().map_or(0, Secret::latest_revision);
+    let secret = &mut model.pending.secrets[index];
+    set_attributes(secret, arguments);
+    if let Some(fields) = fields {
+        secret.revisions.remove(&(latest + 1));
+        if committed.is_none_or(|committed| committed.latest() != fields) {
+            secret.revisions.insert(latest + 1, fields);
+        }
     }
-    // Several writes in one hook make one revision.
-    let committed = model
-        .committed
-        .secret(&model.pending.secrets[index].id)
-        .map_or(0, Secret::latest_revision);
-    model.pending.secrets[index]
-        .revisions
-        .insert(committed + 1, fields);
+    Ok(done(""))
+}
+
+fn share(model: &mut Model, arguments: &Arguments, grant: bool) -> Result<HookOutput, HookOutput> {
+    let remote = find_relation(&mut model.pending.relations, arguments)?
+        .remote_app
+        .clone();
+    let id = bare_id(arguments.word(0).unwrap_or_default())?;
+    let state = &model.pending;
+    let position = state.secrets.iter().position(|secret| secret.id == id);
+    let Some(index) = position.filter(|index| manages(state, &state.secrets[*index])) else {
+        return Err(refused(&format!("secret {id:?} not found")));
+    };
+    let grants = &mut model.pending.secrets[index].grants;
+    let target = format!("application-{remote}");
+    if grant {
+        grants.insert(target);
+    } else {
+        grants.remove(&target);
+    }
     Ok(done(""))
 }
 
@@ -182,8 +243,31 @@ fn info(state: &State, arguments: &Arguments) -> Result<HookOutput, HookOutput> 
     } else {
         "application"
     };
-    let about =
+    let own = state.unit.app();
+    let access = |target: &String| {
+        let app = target.trim_start_matches("application-");
+        let scopes = state
+            .relations
+            .iter()
+            .filter(|relation| relation.remote_app == app);
+        let mut scopes =
+            scopes.map(|relation| format!("relation-{own}.{}#{app}.x", relation.id.endpoint()));
+        json!({"target": target, "scope": scopes.next().unwrap_or_default(), "role": "view"})
+    };
+    let mut about =
         json!({"revision": secret.latest_revision(), "label": secret.label, "owner": owner});
+    for (name, value) in [
+        ("description", &secret.description),
+        ("rotation", &secret.rotation),
+        ("expiry", &secret.expire),
+    ] {
+        if !value.is_empty() {
+            about[name] = value.as_str().into();
+        }
+    }
+    if !secret.grants.is_empty() {
+        about["access"] = secret.grants.iter().map(access).collect();
+    }
     Ok(print(&Map::from_iter([(
         secret.id.clone(),
         about as Value,

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
-use crate::{RelationId, StorageId, UnitName};
+use super::{Relation, Secret};
+use crate::{OpenedPort, RelationId, StorageId, UnitName};
 
 /// What a model holds, as far as one unit can see or change it.
 ///
@@ -36,8 +37,18 @@ pub struct State {
     pub workload_version: String,
     /// How many units there shall be.
     pub planned_units: u32,
-    /// What is open, such as `8008/tcp`.
-    pub opened_ports: BTreeSet<String>,
+    /// What is open.
+    pub opened_ports: BTreeSet<OpenedPort>,
+    /// How many instances of a storage were asked for.
+    pub requested_storage: BTreeMap<String, u32>,
+    /// Whether the machine is to be rebooted.
+    pub reboot: bool,
+    /// What unit-get tells; there is no private one on Kubernetes.
+    pub private_address: Option<String>,
+    /// What unit-get tells.
+    pub public_address: Option<String>,
+    /// What credential-get answers; `None` without trust.
+    pub cloud: Option<Value>,
     /// Where each resource is.
     pub resources: BTreeMap<String, PathBuf>,
     /// What network-get answers, by binding.
@@ -66,6 +77,11 @@ impl State {
             workload_version: String::new(),
             planned_units: 1,
             opened_ports: BTreeSet::new(),
+            requested_storage: BTreeMap::new(),
+            reboot: false,
+            private_address: None,
+            public_address: None,
+            cloud: None,
             resources: BTreeMap::new(),
             networks: BTreeMap::new(),
         }
@@ -185,155 +201,4 @@ impl From<crate::Status> for ShownStatus {
             message: status.message().to_owned(),
         }
     }
-}
-
-/// A relation and its databags.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Relation {
-    /// Its id.
-    pub id: RelationId,
-    /// The application at the other end; in a peer relation the own one.
-    pub remote_app: String,
-    /// The remote application's databag.
-    pub remote_app_data: BTreeMap<String, String>,
-    /// The remote units' databags; in a peer relation the other units'.
-    pub remote_units: BTreeMap<UnitName, BTreeMap<String, String>>,
-    /// The own application's databag.
-    pub app_data: BTreeMap<String, String>,
-    /// The own unit's databag.
-    pub unit_data: BTreeMap<String, String>,
-}
-
-impl Relation {
-    /// Relation `number` of `endpoint` with `remote_app`, so far without units and data.
-    pub fn new(endpoint: &str, number: u32, remote_app: &str) -> Self {
-        Self {
-            id: RelationId::new(endpoint, number),
-            remote_app: remote_app.to_owned(),
-            remote_app_data: BTreeMap::new(),
-            remote_units: BTreeMap::new(),
-            app_data: BTreeMap::new(),
-            unit_data: BTreeMap::new(),
-        }
-    }
-
-    /// Sets a value in the remote application's databag.
-    #[must_use]
-    pub fn with_remote_app(mut self, key: &str, value: &str) -> Self {
-        self.remote_app_data
-            .insert(key.to_owned(), value.to_owned());
-        self
-    }
-
-    /// Adds a remote unit with no data.
-    #[must_use]
-    pub fn with_remote_unit(mut self, number: u32) -> Self {
-        let unit = UnitName::new(self.remote_app.clone(), number);
-        self.remote_units.entry(unit).or_default();
-        self
-    }
-
-    /// Sets a value in a remote unit's databag, adding the unit if need be.
-    #[must_use]
-    pub fn with_remote_unit_data(mut self, number: u32, key: &str, value: &str) -> Self {
-        let unit = UnitName::new(self.remote_app.clone(), number);
-        self.remote_units
-            .entry(unit)
-            .or_default()
-            .insert(key.to_owned(), value.to_owned());
-        self
-    }
-}
-
-/// Whose a secret is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
-    /// This unit's.
-    Unit,
-    /// This application's.
-    Application,
-    /// Somebody else's, such as the operator's.
-    Other,
-}
-
-/// A secret with its revisions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Secret {
-    /// The bare id.
-    pub id: String,
-    /// The owner's label, or this unit's; may be empty.
-    pub label: String,
-    /// Whose it is.
-    pub owner: Owner,
-    /// Whether this application may read it, if it is somebody else's.
-    pub granted: bool,
-    /// The fields, by revision.
-    pub revisions: BTreeMap<u64, BTreeMap<String, String>>,
-    /// The revision that this unit reads, once it has read one.
-    pub tracked: Option<u64>,
-}
-
-impl Secret {
-    /// A secret of somebody else, granted to this application.
-    pub fn granted<const N: usize>(id: &str, fields: [(&str, &str); N]) -> Self {
-        Self {
-            id: id.to_owned(),
-            label: String::new(),
-            owner: Owner::Other,
-            granted: true,
-            revisions: BTreeMap::from([(1, owned(fields))]),
-            tracked: None,
-        }
-    }
-
-    /// A secret of this unit or application.
-    pub fn owned<const N: usize>(
-        owner: Owner,
-        id: &str,
-        label: &str,
-        fields: [(&str, &str); N],
-    ) -> Self {
-        Self {
-            label: label.to_owned(),
-            owner,
-            granted: false,
-            ..Self::granted(id, fields)
-        }
-    }
-
-    /// Adds a revision.
-    #[must_use]
-    pub fn with_revision<const N: usize>(mut self, fields: [(&str, &str); N]) -> Self {
-        self.revisions
-            .insert(self.latest_revision() + 1, owned(fields));
-        self
-    }
-
-    /// Takes the grant away.
-    #[must_use]
-    pub fn not_granted(mut self) -> Self {
-        self.granted = false;
-        self
-    }
-
-    /// Returns the number of the latest revision.
-    pub fn latest_revision(&self) -> u64 {
-        self.revisions.keys().next_back().copied().unwrap_or(0)
-    }
-
-    /// Returns the fields of the latest revision.
-    pub fn latest(&self) -> BTreeMap<String, String> {
-        self.revisions
-            .values()
-            .next_back()
-            .cloned()
-            .unwrap_or_default()
-    }
-}
-
-fn owned<const N: usize>(fields: [(&str, &str); N]) -> BTreeMap<String, String> {
-    fields
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect()
 }

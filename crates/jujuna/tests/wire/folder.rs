@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/hook-command.sh");
 
-const COMMANDS: [&str; 31] = [
+const COMMANDS: [&str; 38] = [
     "action-fail",
     "action-get",
     "action-log",
@@ -16,30 +16,37 @@ const COMMANDS: [&str; 31] = [
     "application-version-set",
     "close-port",
     "config-get",
+    "credential-get",
     "goal-state",
     "is-leader",
     "juju-log",
+    "juju-reboot",
     "network-get",
     "open-port",
     "opened-ports",
     "relation-get",
     "relation-ids",
     "relation-list",
+    "relation-model-get",
     "relation-set",
     "resource-get",
     "secret-add",
     "secret-get",
+    "secret-grant",
     "secret-ids",
     "secret-info-get",
     "secret-remove",
+    "secret-revoke",
     "secret-set",
     "state-delete",
     "state-get",
     "state-set",
     "status-get",
     "status-set",
+    "storage-add",
     "storage-get",
     "storage-list",
+    "unit-get",
 ];
 
 /// A folder of hook commands, and of notes on what they were given.

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::path::Path;
 
-use jujuna::{Error, Juju, Port, RelationId, Revision, UnitName};
+use jujuna::{Error, Juju, Port, RelationId, Revision, UnitAddress, UnitName};
 
 use crate::folder::Wire;
 use crate::{map, relation, uri};
@@ -59,11 +59,37 @@ fn reads_ask_for_json_and_are_understood() {
         juju.resource_get("image")
     });
     assert_eq!(path, Path::new("/var/resources/image"));
-    let argv = ["opened-ports", "--format=json"];
+    let argv = ["opened-ports", "--format=json", "--endpoints"];
+    let stdout = "[\"8008/tcp (*)\",\"8009/tcp (db, web)\"]\n";
     assert_eq!(
-        expect_read("[\"8008/tcp\"]\n", &argv, Juju::opened_ports),
-        [Port::tcp(8008)]
+        expect_read(stdout, &argv, Juju::opened_ports),
+        [Port::tcp(8008).into(), Port::tcp(8009).on(["db", "web"])]
     );
+}
+
+#[test]
+fn rarer_reads_give_what_juju_says() {
+    let argv = ["unit-get", "public-address"];
+    let address = expect_read("10.152.0.9\n", &argv, |juju| {
+        juju.unit_get(UnitAddress::Public)
+    });
+    assert_eq!(address, "10.152.0.9");
+    let id = RelationId::new("db", 3);
+    let argv = ["relation-model-get", "--format=json", "-r", "db:3"];
+    let uuid = expect_read("{\"uuid\":\"u-1\"}\n", &argv, |juju| {
+        juju.relation_model_get(&id)
+    });
+    assert_eq!(uuid, "u-1");
+    let argv = ["network-get", "--format=json", "-r", "db:3", "db"];
+    let stdout = "{\"ingress-addresses\":[\"10.0.0.9\"]}\n";
+    let network = expect_read(stdout, &argv, |juju| juju.network_get_in(&id));
+    assert_eq!(network.ingress_addresses, ["10.0.0.9"]);
+    let stdout = r#"{"type":"kubernetes","name":"k","region":"","endpoint":"https://10.0.0.1","credential":
+        {"auth-type":"oauth2","attrs":{"Token":"hunter22"},"redacted":[]},"is-controller-cloud":true}"#;
+    let argv = ["credential-get", "--format=json"];
+    let cloud = expect_read(stdout, &argv, Juju::credential_get);
+    assert!(cloud.is_controller_cloud);
+    assert_eq!(cloud.credential.auth_type, "oauth2");
 }
 
 #[test]

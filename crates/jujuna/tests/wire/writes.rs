@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
-use jujuna::{Error, Juju, Level, Port, Revision, SecretOwner, Status};
+use jujuna::{Error, Juju, Level, Port, Revision, Rotate, SecretOwner, SecretSpec, Status};
 
 use crate::folder::Wire;
 use crate::{map, relation, uri};
@@ -86,6 +87,8 @@ fn new_secret_goes_by_a_file_that_only_the_call_keeps() {
             .is_not_found()
     );
     std::fs::remove_file(wire.notes().join("exit-code")).unwrap();
+    let wire =
+        wire.answering("secret://5f9ab0f5-6a1c-4d39-8a4c-4c5a4dcd41ad/9m4e2mr0ui3e8a215n4g\n");
 
     let content = BTreeMap::from([("signing-key".to_owned(), "ed25519 \u{85}\n: #".into())]);
     juju.secret_ensure(SecretOwner::Unit, "identity", content);
@@ -115,7 +118,7 @@ fn new_secret_goes_by_a_file_that_only_the_call_keeps() {
 fn revision_to_remove_is_named() {
     let wire = Wire::new();
     let mut juju = wire.juju();
-    juju.secret_remove(uri(), Some(4));
+    juju.secret_remove(SecretOwner::Unit, uri(), Some(4));
     juju.flush().unwrap();
     assert_eq!(
         wire.argv(),
@@ -135,7 +138,67 @@ fn ports_are_named_as_juju_names_them() {
     juju.open_port(Port::tcp(8008));
     juju.flush().unwrap();
     assert_eq!(wire.argv(), ["open-port", "8008/tcp"]);
-    juju.close_port("9000-9010/udp".parse().unwrap());
+    juju.close_port("9000-9010/udp".parse::<Port>().unwrap());
     juju.flush().unwrap();
     assert_eq!(wire.argv(), ["close-port", "9000-9010/udp"]);
+    juju.open_port(Port::tcp(9000).on(["metrics", "web"]));
+    juju.flush().unwrap();
+    assert_eq!(
+        wire.argv(),
+        ["open-port", "--endpoints", "metrics,web", "9000/tcp"]
+    );
+}
+
+#[test]
+fn declared_secret_says_all_that_juju_takes() {
+    let answer = "secret://5f9ab0f5-6a1c-4d39-8a4c-4c5a4dcd41ad/9m4e2mr0ui3e8a215n4g\n";
+    let wire = Wire::new().refusing(1, "ERROR consumer label \"login\" not found\n");
+    let mut juju = wire.juju();
+    let peeked = juju.secret_get_by_label("login", Revision::Peek);
+    assert!(peeked.unwrap_err().is_not_found());
+    std::fs::remove_file(wire.notes().join("exit-code")).unwrap();
+    let wire = wire.answering(answer);
+    let spec = SecretSpec::new("login", [("password", "hunter22")])
+        .description("for the web")
+        .rotate(Rotate::Monthly)
+        .expire_after(Duration::from_hours(2));
+    juju.secret_declare(SecretOwner::Unit, spec);
+    // Which model this is has not been told here.
+    assert_eq!(juju.secret_uri("login").unwrap(), uri());
+    let argv = wire.argv();
+    let expected = [
+        "secret-add",
+        "--label",
+        "login",
+        "--owner",
+        "unit",
+        "--description",
+        "for the web",
+        "--rotate",
+        "monthly",
+        "--expire",
+        "7200s",
+        "--file",
+    ];
+    assert_eq!(argv[..12], expected);
+
+    juju.secret_revoke(SecretOwner::Unit, "login", &relation());
+    juju.flush().unwrap();
+    assert_eq!(wire.argv(), ["secret-revoke", answer.trim(), "-r", "db:3"]);
+}
+
+#[test]
+fn storage_and_reboot_are_asked_for_once_at_the_end() {
+    let wire = Wire::new();
+    let mut juju = wire.juju();
+    juju.juju_reboot();
+    juju.storage_add("cache", 2);
+    juju.storage_add("cache", 1);
+    juju.flush().unwrap();
+    assert_eq!(wire.note("names"), "storage-add\njuju-reboot\n");
+    juju.storage_add("data", 1);
+    juju.flush().unwrap();
+    assert_eq!(wire.argv(), ["storage-add", "data=1"]);
+    juju.juju_reboot_now().unwrap();
+    assert_eq!(wire.argv(), ["juju-reboot", "--now"]);
 }
