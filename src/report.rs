@@ -29,7 +29,7 @@ pub fn report(event: &Event, route: &Route, ended: anyhow::Result<Ended>, juju: 
     let outcome = match told {
         Ok(outcome) => outcome,
         Err(error) => {
-            juju.discard();
+            roll_back(juju);
             tracing::error!("{error:#}");
             if let Err(error) = tell_failure(event, route, &format!("{error:#}"), juju) {
                 tracing::error!("{error:#}");
@@ -42,11 +42,18 @@ pub fn report(event: &Event, route: &Route, ended: anyhow::Result<Ended>, juju: 
 
 /// Tells Juju that the charm panicked, and returns the exit code.
 pub fn report_panic(event: &Event, route: &Route, juju: &mut Juju) -> u8 {
-    juju.discard();
+    roll_back(juju);
     if let Err(error) = tell_failure(event, route, INTERNAL_ERROR, juju) {
         tracing::error!("{error:#}");
     }
     exit_code(event, &Outcome::Failed)
+}
+
+/// An action and what Pebble triggers exit with 0, by which Juju would take over what it has got.
+fn roll_back(juju: &mut Juju) {
+    if let Err(error) = juju.roll_back() {
+        tracing::error!("{}", chain(&error));
+    }
 }
 
 /// Returns an error's sentence with those of its causes.

@@ -2,55 +2,75 @@
 
 use std::path::Path;
 
-use jujuna::testing::{FakeJuju, Owner, Relation, Secret, State as Model};
+use jujuna::testing::{Charm, End, Fault, Harness, Owner, Relation, Secret, State as Model};
+use jujuna::{Event, SecretEvent, SecretEventKind};
 
 use super::*;
 
-fn context(path: &str) -> Context {
-    let vars = [
-        ("JUJU_UNIT_NAME", "synapse/0"),
-        ("JUJU_DISPATCH_PATH", path),
-        ("JUJU_ACTION_NAME", "register-user"),
-        ("JUJU_ACTION_UUID", "2"),
-        ("JUJU_WORKLOAD_NAME", "synapse"),
-        ("JUJU_MODEL_UUID", "u"),
-        ("JUJU_MODEL_NAME", "m"),
-        ("JUJU_VERSION", "3.6.11"),
-        ("JUJU_CHARM_DIR", "/charm"),
-    ];
-    Context::from_vars(vars.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap()
+/// What is told of a bug.
+const INTERNAL_ERROR: &str = "internal error, see juju debug-log";
+
+/// The charm as [`run`] runs it, with no Pebble that answers.
+fn harness() -> Harness {
+    let charm = Charm::read(env!("CARGO_MANIFEST_DIR"));
+    Harness::with_workload(charm, |context, fake, ()| {
+        let mut juju = Juju::for_context(Box::new(fake.clone()), context);
+        let pebble = Client::new(Path::new("/there/is/no/socket"));
+        let route = Route::of(&context.event);
+        let ended = block_on(dispatch(context, &route, &mut juju, &pebble));
+        report::report(&context.event, &route, ended, &mut juju)
+    })
+}
+
+/// The charm with a bug: it panics after `half` of its work.
+fn harness_that_panics(half: impl Fn(&mut Juju) + 'static) -> Harness {
+    let charm = Charm::read(env!("CARGO_MANIFEST_DIR"));
+    Harness::with_workload(charm, move |context, fake, ()| {
+        let mut juju = Juju::for_context(Box::new(fake.clone()), context);
+        half(&mut juju);
+        report::report_panic(&context.event, &Route::of(&context.event), &mut juju)
+    })
 }
 
 fn model() -> Model {
-    Model::new("synapse/0")
+    harness()
+        .state("synapse/0")
         .with_option("server_name", "a.example")
         .with_storage("data", 0, "/data")
 }
 
-fn dispatched(path: &str, model: Model) -> (u8, FakeJuju) {
-    let fake = FakeJuju::new(model);
-    let context = context(path);
-    let mut juju = Juju::new(Box::new(fake.clone())).with_unit(context.unit.clone());
-    let pebble = Client::new(Path::new("/there/is/no/socket"));
-    let route = Route::of(&context.event);
-    let ended = block_on(dispatch(&context, &route, &mut juju, &pebble));
-    let code = report::report(&context.event, &route, ended, &mut juju);
-    fake.end(code);
-    (code, fake)
+fn dispatched(event: &Event, model: &Model) -> End {
+    harness().run(event, model)
+}
+
+fn action(name: &str) -> Event {
+    Event::action(name, "2")
+}
+
+#[test]
+fn options_endpoints_and_actions_are_those_of_the_yaml_files() {
+    let charm = Charm::read(env!("CARGO_MANIFEST_DIR"));
+    charm.check_config::<state::config::Options>().unwrap();
+    charm
+        .check_actions(&event::Action::ALL.map(event::Action::name))
+        .unwrap();
+    charm.check_endpoint("backup", "s3").unwrap();
+    charm.check_container(synapse::names::CONTAINER).unwrap();
+    charm.check_storage(synapse::names::STORAGE).unwrap();
 }
 
 #[test]
 fn container_that_is_not_up_is_waited_for_without_an_error() {
-    for path in [
-        "hooks/install",
-        "hooks/config-changed",
-        "hooks/synapse-pebble-ready",
+    for event in [
+        Event::Install,
+        Event::ConfigChanged,
+        Event::pebble_ready("synapse"),
     ] {
-        let (code, fake) = dispatched(path, model());
-        assert_eq!(code, 0, "{path}");
-        assert_eq!(fake.state().status.status, "waiting");
+        let end = dispatched(&event, &model());
+        assert_eq!(end.exit_code, Some(0), "{event}");
+        assert_eq!(end.state.status.status, "waiting");
         assert_eq!(
-            fake.state().status.message,
+            end.state.status.message,
             "synapse: waiting for the container"
         );
     }
@@ -58,9 +78,9 @@ fn container_that_is_not_up_is_waited_for_without_an_error() {
 
 #[test]
 fn update_status_in_which_nothing_changed_runs_four_hook_commands() {
-    let (_, first) = dispatched("hooks/config-changed", model());
-    let (_, fake) = dispatched("hooks/update-status", first.state());
-    assert_eq!(fake.call_names().len(), 4, "{:?}", fake.call_names());
+    let first = dispatched(&Event::ConfigChanged, &model());
+    let end = dispatched(&Event::UpdateStatus, &first.state).within(4);
+    assert_eq!(first.state.diff(&end.state), [""; 0]);
 }
 
 #[test]
@@ -68,94 +88,86 @@ fn update_status_with_relation_and_secret_runs_at_most_ten() {
     let model = model()
         .with_relation(Relation::new("backup", 1, "s3-integrator"))
         .with_option("backup_passphrase_secret", "secret:cqxabc12345678901234");
-    let (_, first) = dispatched("hooks/config-changed", model);
-    let (_, fake) = dispatched("hooks/update-status", first.state());
-    assert!(fake.call_names().len() <= 10, "{:?}", fake.call_names());
+    let first = dispatched(&Event::ConfigChanged, &model);
+    let _ = dispatched(&Event::UpdateStatus, &first.state).within(10);
+}
+
+#[test]
+fn dispatch_that_is_cut_short_anywhere_ends_the_same_when_run_again() {
+    let led = model()
+        .with_leader(true)
+        .with_relation(Relation::new("backup", 1, "s3-integrator"));
+    for model in [model(), led] {
+        for event in [
+            Event::ConfigChanged,
+            Event::UpdateStatus,
+            Event::pebble_ready("synapse"),
+            Event::Stop,
+        ] {
+            harness()
+                .converges_from_every_crash_point(&event, &model)
+                .unwrap_or_else(|divergence| panic!("{event}: {divergence}"));
+        }
+    }
 }
 
 #[test]
 fn failing_hook_command_fails_a_hook_but_not_pebbles_events_or_an_action() {
-    for (path, code) in [
-        ("hooks/config-changed", 1),
-        ("hooks/synapse-pebble-ready", 0),
-        ("actions/register-user", 0),
+    let register = model().with_param("username", "ann");
+    for (event, model, code) in [
+        (Event::ConfigChanged, model(), 1),
+        (Event::pebble_ready("synapse"), model(), 0),
+        (action("register-user"), register, 0),
     ] {
-        let fake = FakeJuju::new(model().with_action());
-        fake.fail_at(1, 1, "ERROR the controller is gone");
-        let context = context(path);
-        let mut juju = Juju::new(Box::new(fake.clone())).with_unit(context.unit.clone());
-        let route = Route::of(&context.event);
-        let pebble = Client::new(Path::new("/there/is/no/socket"));
-        let ended = block_on(dispatch(&context, &route, &mut juju, &pebble));
-        assert_eq!(
-            report::report(&context.event, &route, ended, &mut juju),
-            code,
-            "{path}"
-        );
-        if path.starts_with("actions") {
-            assert!(
-                fake.action_failure()
-                    .unwrap()
-                    .contains("the controller is gone")
-            );
+        let end = harness().run_with_fault(&event, &model, Fault::Fail(1));
+        assert_eq!(end.exit_code, Some(code), "{event}");
+        if let Event::Action(_) = event {
+            let failure = end.action_failure.unwrap();
+            assert!(failure.contains("connection is shut down"), "{failure}");
         } else if code == 0 {
-            assert_eq!(
-                fake.state().status.message,
-                "internal error, see juju debug-log"
-            );
+            assert_eq!(end.state.status.message, INTERNAL_ERROR);
         }
     }
 }
 
 #[test]
 fn panic_in_an_action_is_an_action_that_failed() {
-    let fake = FakeJuju::new(model().with_action());
-    let mut juju = Juju::new(Box::new(fake.clone()));
-    let context = context("actions/register-user");
-    let route = Route::of(&context.event);
-    juju.state_set("half", "done");
-    assert_eq!(report::report_panic(&context.event, &route, &mut juju), 0);
-    fake.end(0);
-    assert_eq!(
-        fake.action_failure().as_deref(),
-        Some("internal error, see juju debug-log")
+    let harness = harness_that_panics(|juju| juju.state_set("half", "done"));
+    let end = harness.run(
+        &action("register-user"),
+        &model().with_param("username", "ann"),
     );
-    assert!(fake.state().state.is_empty());
+    assert_eq!(end.exit_code, Some(0));
+    assert_eq!(end.action_failure.as_deref(), Some(INTERNAL_ERROR));
+    assert!(end.state.state.is_empty());
 }
 
 #[test]
 fn panic_in_a_backup_ends_the_status_that_it_set() {
-    let fake = FakeJuju::new(model().with_action());
-    let mut juju = Juju::new(Box::new(fake.clone()));
-    juju.status_set(&jujuna::Status::Active("backing up 43 %".into()))
-        .unwrap();
-    let mut context = context("actions/create-backup");
-    context.event = jujuna::Event::action("create-backup", "2");
-    let route = Route::of(&context.event);
-    assert_eq!(report::report_panic(&context.event, &route, &mut juju), 0);
-    let status = fake.state().status;
+    let harness = harness_that_panics(|juju| {
+        let status = jujuna::Status::Active("backing up 43 %".into());
+        juju.status_set(&status).unwrap();
+    });
+    let end = harness.run(&action("create-backup"), &model());
+    assert_eq!(end.exit_code, Some(0));
+    let status = end.state.status;
     assert_eq!(
         (status.status.as_str(), status.message.as_str()),
-        ("blocked", "internal error, see juju debug-log")
+        ("blocked", INTERNAL_ERROR)
     );
 }
 
 #[test]
 fn refused_action_leaves_the_status_as_a_hook_would_say_it() {
-    for action in ["create-backup", "start-empty"] {
-        let (_, hook) = dispatched("hooks/config-changed", model());
-        let before = hook.state().status;
-        let fake = FakeJuju::new(hook.state().with_action());
-        let mut context = context(&format!("actions/{action}"));
-        context.event = jujuna::Event::action(action, "2");
-        let mut juju = Juju::new(Box::new(fake.clone())).with_unit(context.unit.clone());
-        let route = Route::of(&context.event);
-        let pebble = Client::new(Path::new("/there/is/no/socket"));
-        let ended = block_on(dispatch(&context, &route, &mut juju, &pebble));
-        let code = report::report(&context.event, &route, ended, &mut juju);
-        fake.end(code);
-        assert!(fake.action_failure().unwrap().contains("is not up"));
-        assert_eq!(fake.state().status, before);
+    let hook = dispatched(&Event::ConfigChanged, &model());
+    let start_empty = hook.state.clone().with_param("confirm", "a.example");
+    for (name, model) in [
+        ("create-backup", &hook.state),
+        ("start-empty", &start_empty),
+    ] {
+        let end = dispatched(&action(name), model);
+        assert!(end.action_failure.unwrap().contains("is not up"));
+        assert_eq!(end.state.status, hook.state.status);
     }
 }
 
@@ -185,31 +197,25 @@ fn revision_of_the_identity_that_nobody_reads_is_removed_by_the_leader() {
         ("other", true, false),
     ] {
         let secret = Secret::owned(Owner::Application, &uri[7..], label, [("key", "x")]);
-        let fake = FakeJuju::new(model().with_leader(leads).with_secret(secret));
-        let mut context = context("hooks/update-status");
-        context.event = jujuna::Event::Secret(jujuna::SecretEvent {
+        let model = model().with_leader(leads).with_secret(secret);
+        let event = Event::Secret(SecretEvent {
             id: uri.parse().unwrap(),
-            kind: jujuna::SecretEventKind::Remove,
+            kind: SecretEventKind::Remove,
             label: Some(label.into()),
             revision: Some(3),
         });
-        let mut juju = Juju::new(Box::new(fake.clone())).with_unit(context.unit.clone());
-        let route = Route::of(&context.event);
-        let pebble = Client::new(Path::new("/there/is/no/socket"));
-        let ended = block_on(dispatch(&context, &route, &mut juju, &pebble));
-        report::report(&context.event, &route, ended, &mut juju);
-        assert_eq!(
-            fake.call_names().iter().any(|name| name == "secret-remove"),
-            removed
-        );
+        let end = dispatched(&event, &model);
+        assert_eq!(end.call_names().contains(&"secret-remove"), removed);
     }
 }
 
 #[test]
 fn teardown_writes_no_status_and_forgets_the_volume() {
-    let (_, first) = dispatched("hooks/config-changed", model());
-    assert!(first.state().state.contains_key("storage"));
-    let before = first.state().status;
-    let (code, fake) = dispatched("hooks/remove", first.state());
-    assert_eq!((code, fake.state().status), (0, before));
+    let first = dispatched(&Event::ConfigChanged, &model());
+    assert!(first.state.state.contains_key("storage"));
+    let end = dispatched(&Event::Remove, &first.state);
+    assert_eq!(
+        (end.exit_code, end.state.status),
+        (Some(0), first.state.status)
+    );
 }

@@ -1,7 +1,5 @@
 //! Whole dispatches under the harness: what is left behind, and at what price.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::collections::BTreeMap;
 
 use jujuna::testing::{Charm, Fault, Harness, Owner, Relation, Secret, State};
