@@ -10,14 +10,19 @@ use counting::Counting;
 use s3_server::S3Server;
 use serde_json::json;
 use synapse_charm::backup::catalog::{self, BackupState};
-use synapse_charm::backup::{RawS3Parameters, S3Client, S3Parameters};
+use synapse_charm::backup::owner::Owner;
+use synapse_charm::backup::{RawS3Parameters, S3Client, S3Parameters, delete_backup};
 
 const BUCKET: &str = "backups";
 
 fn client(server: &S3Server, endpoint: &str) -> S3Client {
+    client_of(server.access_key(), server.secret_key(), endpoint)
+}
+
+fn client_of(access_key: &str, secret_key: &str, endpoint: &str) -> S3Client {
     let raw = RawS3Parameters {
-        access_key: Some(server.access_key().into()),
-        secret_key: Some(server.secret_key().into()),
+        access_key: Some(access_key.into()),
+        secret_key: Some(secret_key.into()),
         bucket: Some(BUCKET.into()),
         endpoint: Some(endpoint.into()),
         path: Some("synapse".into()),
@@ -92,4 +97,71 @@ async fn listing_asks_once_for_a_thousand_objects_and_never_for_a_backup() {
             .all(|line| line.starts_with("GET /backups") && line.contains("list-type=2")),
         "{asked:?}"
     );
+}
+
+/// An S3 server that SeaweedFS cannot stand for: it refuses to delete what an object lock keeps. It knows one backup, and
+/// answers each request on a connection of its own.
+fn locked_store(id: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let object = |name: &str| {
+        format!(
+            "<Contents><Key>synapse/{id}/{name}</Key><Size>2</Size><LastModified>2026-11-23T11:00:00Z</LastModified></Contents>"
+        )
+    };
+    let objects = ["manifest-3-2.json", "media.tar.gpg", "state.tar.gpg"]
+        .map(object)
+        .concat();
+    let listing =
+        format!("<ListBucketResult><IsTruncated>false</IsTruncated>{objects}</ListBucketResult>");
+    let error = |code: &str, message: &str| {
+        format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>")
+    };
+    let missing = error("NoSuchKey", "");
+    let locked = error(
+        "AccessDenied",
+        "Access Denied because object protected by object lock.",
+    );
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
+                head.push(byte[0]);
+            }
+            let head = String::from_utf8_lossy(&head);
+            let (status, body) = match head.split(' ').collect::<Vec<_>>()[..] {
+                ["GET", target, ..] if target.contains("list-type=2") => ("200 OK", &listing),
+                ["DELETE", target, ..] if !target.contains("manifest-") => {
+                    ("403 Forbidden", &locked)
+                }
+                ["DELETE", ..] => ("204 No Content", &String::new()),
+                _ => ("404 Not Found", &missing),
+            };
+            let length = body.len();
+            let answer = format!(
+                "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            );
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    endpoint
+}
+
+#[tokio::test]
+async fn deletion_of_locked_objects_says_what_a_lock_is_and_what_is_left() {
+    let id = "backup-20261123-110000-00ff";
+    let client = client_of("AK", "SK", &locked_store(id));
+    let owner = Owner::new("x", "synapse", "a.example");
+    let refused = delete_backup(&client, &id.parse().unwrap(), &owner, false).await;
+    let message = refused.unwrap_err().with_next_step();
+    for words in [
+        "1 of 3 objects are gone, left is media.tar.gpg, 2 B; state.tar.gpg, 2 B",
+        "kept by an object lock",
+        "wait until its retention ends, or lift the retention or legal hold",
+        "run delete-backup again: it goes on",
+    ] {
+        assert!(message.contains(words), "{words}: {message}");
+    }
 }

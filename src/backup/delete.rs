@@ -167,7 +167,8 @@ async fn abort_uploads(s3_client: &S3Client, id: &AnyBackupId) {
     }
 }
 
-/// Without its marker a backup of ours is none; its first object goes last, so that what is left is listed to the end.
+/// Without its marker a backup of ours is none, and with a heartbeat it would be one in progress; its first object goes
+/// last, so that what is left is listed to the end.
 fn in_order(mut objects: Vec<ObjectInfo>, id: &AnyBackupId) -> Vec<ObjectInfo> {
     let rank = |object: &ObjectInfo| match id {
         AnyBackupId::Legacy(id) => u8::from(object.key != id.as_str()),
@@ -176,9 +177,10 @@ fn in_order(mut objects: Vec<ObjectInfo>, id: &AnyBackupId) -> Vec<ObjectInfo> {
             let name = object.key.strip_prefix(&folder).unwrap_or_default();
             match name {
                 _ if name.parse::<MarkerName>().is_ok() => 0,
-                names::STATE | names::STATE_ZSTD | names::MEDIA => 1,
-                names::STARTED => 3,
-                _ => 2,
+                names::HEARTBEAT => 1,
+                names::STATE | names::STATE_ZSTD | names::MEDIA => 2,
+                names::STARTED => 4,
+                _ => 3,
             }
         }
     };
@@ -231,6 +233,7 @@ mod tests {
     fn marker_goes_first_and_the_first_object_last() {
         let names = [
             "/canary.gpg",
+            "/heartbeat.json",
             "/manifest-1-2.json",
             "/media.tar.gpg",
             "/started.json",
@@ -241,6 +244,7 @@ mod tests {
             order(ID, &names),
             [
                 "/manifest-1-2.json",
+                "/heartbeat.json",
                 "/media.tar.gpg",
                 "/state.tar.zst.gpg",
                 "/canary.gpg",
