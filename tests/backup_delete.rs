@@ -49,7 +49,7 @@ fn keys(deployment: &Deployment, folder: &str) -> Vec<String> {
 fn backup_is_shown_with_who_made_it_what_it_holds_and_how_it_was_verified() {
     let deployment = Deployment::with_backups("ours");
     deployment.done("register-user", json!({"username": "alice"}));
-    deployment.write("media_store/local_content/aa/bb/cc", &[7; 3_000_000]);
+    deployment.write("media_store/local_content/aa/bb/cc", &vec![7; 3_000_000]);
     let id = deployment.create_backup();
     let folder = format!("{id}/");
     for name in ["20261101-000000-ok", "20261102-000000-failed"] {
@@ -93,24 +93,27 @@ fn backup_is_shown_with_who_made_it_what_it_holds_and_how_it_was_verified() {
     ] {
         assert!(!text(&shown, key).is_empty(), "{shown:?}");
     }
-    assert_eq!(text(&shown, "verified"), "failed 2026-11-02T00:00:00Z");
+    assert_eq!(shown.result("problems"), None);
+    verifications_are_shown(&deployment, &id, &shown);
+    broken_backups_say_what_is_wrong(&deployment, &id);
+}
+
+fn verifications_are_shown(deployment: &Deployment, id: &str, shown: &TaskOutcome) {
+    assert_eq!(text(shown, "verified"), "failed 2026-11-02T00:00:00Z");
     assert_eq!(
-        text(&shown, "verifications"),
+        text(shown, "verifications"),
         "failed 2026-11-02T00:00:00Z\nok 2026-11-01T00:00:00Z"
     );
     assert_eq!(
-        text(&shown, "verification"),
+        text(shown, "verification"),
         "by synapse/0 in 12 s: the media archive was cut"
     );
-    assert_eq!(shown.result("problems"), None);
     // The list tells the same, from the names alone.
     let listed = deployment.done("list-backups", json!({}));
     assert_eq!(
-        listed.results["backups"][&id]["verified"],
+        listed.results["backups"][id]["verified"],
         "failed 2026-11-02T00:00:00Z"
     );
-
-    broken_backups_say_what_is_wrong(&deployment, &id);
 }
 
 fn broken_backups_say_what_is_wrong(deployment: &Deployment, id: &str) {
@@ -175,7 +178,7 @@ fn deleted_backup_is_gone_and_the_status_speaks_of_the_one_before() {
     let first = deployment.create_backup();
     let size = show(&deployment, &first);
     let size = text(&size, "size").to_owned();
-    deployment.write("media_store/local_content/aa/bb/cc", &[7; 5_000_000]);
+    deployment.write("media_store/local_content/aa/bb/cc", &vec![7; 5_000_000]);
     let second = deployment.create_backup();
     let count = keys(&deployment, &format!("{second}/")).len();
     put(&deployment, "backup-notes.txt", "mine");
@@ -205,22 +208,26 @@ fn deleted_backup_is_gone_and_the_status_speaks_of_the_one_before() {
     assert_eq!(deployment.shown(UNIT).message, "no backup yet");
     assert_eq!(keys(&deployment, ""), ["backup-notes.txt", "owner.json"]);
 
-    put(&deployment, LEGACY, "gpg");
+    only_what_is_a_backup_is_deleted(&deployment);
+}
+
+fn only_what_is_a_backup_is_deleted(deployment: &Deployment) {
+    put(deployment, LEGACY, "gpg");
     put(
-        &deployment,
+        deployment,
         &format!("{LEGACY}.verified-20261101-000000-ok.json"),
         "{}",
     );
-    put(&deployment, &format!("{LEGACY}.txt"), "mine");
-    let deleted = delete(&deployment, LEGACY);
+    put(deployment, &format!("{LEGACY}.txt"), "mine");
+    let deleted = delete(deployment, LEGACY);
     assert_eq!(text(&deleted, "objects"), "2");
     let left = format!("{LEGACY}.txt");
     assert_eq!(
-        keys(&deployment, ""),
+        keys(deployment, ""),
         [left.as_str(), "backup-notes.txt", "owner.json"]
     );
 
-    put(&deployment, &format!("{STRANGE}/heartbeat.json"), "{}");
+    put(deployment, &format!("{STRANGE}/heartbeat.json"), "{}");
     let message = deployment.refused(UNIT, "delete-backup", json!({"backup-id": STRANGE}));
     assert!(
         message.contains("is being made") && message.contains("5 minutes"),
@@ -237,7 +244,7 @@ fn deleted_backup_is_gone_and_the_status_speaks_of_the_one_before() {
         let message = deployment.refused(UNIT, "delete-backup", json!({"backup-id": id}));
         assert!(message.contains("id"), "{id}: {message}");
     }
-    assert_eq!(keys(&deployment, "").len(), 4);
+    assert_eq!(keys(deployment, "").len(), 4);
 }
 
 #[test]
