@@ -13,6 +13,7 @@ import time
 
 # Synapse writes here by itself, without anyone asking for anything, or at each look at the data.
 RESTLESS = (
+    "_temp_",
     "background_updates",
     "current_state_delta_stream",
     "device_lists_",
@@ -25,6 +26,7 @@ RESTLESS = (
     "lazy_",
     "monthly_active_users",
     "presence_stream",
+    "scheduled_tasks",
     "sliding_sync",
     "stats_incremental_position",
     "stream_positions",

@@ -145,8 +145,11 @@ class LegacyPlaces(Places):
         kind = self.state_kind(path)
         if kind == "key":
             return kind, path, path
-        if path in (self.database, self.database + b"-wal", self.database + b"-journal"):
+        if path in (self.database, self.database + b"-wal"):
             return "database", self.database, path
+        if path == self.database + b"-journal":
+            # SQLite removes a file that it names, wherever that is, when it opens the database beside it.
+            raise Refused(f"it holds {shown(path)}, which a database of Synapse never has at rest")
         if path.startswith(self.database) and b"/" not in path[len(self.database) :]:
             return "settings", path, path
         above, found, inside = (b"/" + path).partition(b"/local_")
