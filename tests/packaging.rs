@@ -7,6 +7,7 @@
 )]
 
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -94,6 +95,86 @@ fn every_option_and_action_is_known_to_the_code() {
             assert!(known, "nothing reads {parameter} of {name}");
         }
     }
+}
+
+#[test]
+fn reference_of_actions_has_every_parameter_and_every_result() {
+    let reference = read("docs/reference/actions.md");
+    let sections: Vec<(&str, &str)> = reference
+        .split("\n## ")
+        .skip(2)
+        .map(|section| section.split_once('\n').unwrap())
+        .collect();
+    let documented: BTreeSet<String> = sections
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .collect();
+    let actions = map(&yaml("actions.yaml"));
+    assert_eq!(documented, actions.keys().cloned().collect());
+    for (name, section) in sections {
+        let action = &actions[name];
+        let required = texts(&action["required"]);
+        let parameters = action["params"].as_object().cloned().unwrap_or_default();
+        let wanted: BTreeSet<String> = parameters
+            .iter()
+            .map(|(key, parameter)| {
+                let presence = match &parameter["default"] {
+                    Value::Null if required.contains(key) => "required".to_owned(),
+                    Value::Null => "optional".to_owned(),
+                    Value::String(default) => format!("default {default}"),
+                    default => format!("default {default}"),
+                };
+                format!("| `{key}` | {} | {presence} |", text(&parameter["type"]))
+            })
+            .collect();
+        let rows = section.lines().filter(|line| {
+            ["string", "boolean", "integer"]
+                .iter()
+                .any(|kind| line.contains(&format!("` | {kind} | ")))
+        });
+        let found: BTreeSet<String> = rows
+            .map(|row| row.split('|').take(4).collect::<Vec<_>>().join("|") + "|")
+            .collect();
+        assert_eq!(found, wanted, "{name}");
+        for key in result_keys(name) {
+            let named = ["`", "."].map(|before| format!("{before}{key}`"));
+            assert!(
+                named.iter().any(|named| section.contains(named)),
+                "the section {name} does not say what {key} is"
+            );
+        }
+    }
+}
+
+/// The names of results in an action's source: texts that open a pair or are put.
+fn result_keys(action: &str) -> BTreeSet<String> {
+    let file = root().join(format!("src/apply/actions/{}.rs", action.replace('-', "_")));
+    let source = fs::read_to_string(file).unwrap_or_default();
+    let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let mut keys = BTreeSet::new();
+    for part in source.split('(').skip(1) {
+        let Some((key, rest)) = part
+            .trim_start()
+            .strip_prefix('"')
+            .and_then(|part| part.split_once('"'))
+        else {
+            continue;
+        };
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'-' || byte == b'.';
+        if key.bytes().all(plain)
+            && [",", ")", ".to_owned()"]
+                .iter()
+                .any(|next| rest.starts_with(next))
+        {
+            keys.insert(key.to_owned());
+        }
+    }
+    keys
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    let names = value.as_array().into_iter().flatten();
+    names.map(|name| text(name).to_owned()).collect()
 }
 
 #[test]
