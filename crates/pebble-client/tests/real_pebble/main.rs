@@ -8,6 +8,7 @@
 mod checks;
 mod connection;
 mod daemon;
+mod examples;
 mod exec_commands;
 mod exec_endings;
 mod exec_streams;
