@@ -32,6 +32,9 @@ mod envelope;
 mod error;
 mod exec;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod health;
 mod identities;
 mod logs;

@@ -33,19 +33,23 @@ pub(crate) async fn open(
     let request = url
         .into_client_request()
         .map_err(|error| Failure::Protocol(error.to_string()))?;
-    let config = WebSocketConfig::default()
+    within(HANDSHAKE_TIMEOUT, async {
+        let stream = client.transport().connect().await?;
+        let handshake = client_async_with_config(request, stream, Some(config())).await;
+        handshake.map(|(socket, _response)| socket).map_err(refused)
+    })
+    .await
+}
+
+/// The limits of a websocket.
+pub(crate) fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
         .read_buffer_size(BUFFER_BYTES)
         // Each frame goes out at once, as a pipe would do it; one frame is the most that is held back.
         .write_buffer_size(0)
         .max_write_buffer_size(4 * BUFFER_BYTES)
         .max_message_size(Some(FRAME_LIMIT_BYTES))
-        .max_frame_size(Some(FRAME_LIMIT_BYTES));
-    within(HANDSHAKE_TIMEOUT, async {
-        let stream = client.transport().connect().await?;
-        let handshake = client_async_with_config(request, stream, Some(config)).await;
-        handshake.map(|(socket, _response)| socket).map_err(refused)
-    })
-    .await
+        .max_frame_size(Some(FRAME_LIMIT_BYTES))
 }
 
 fn refused(error: WebSocketError) -> Failure {
