@@ -1,6 +1,7 @@
 //! Carries a plan out: the only writer to Juju, Pebble and S3.
 
 mod actions;
+mod restore;
 mod store;
 mod workload;
 
@@ -23,6 +24,25 @@ pub struct Applied {
     pub results: BTreeMap<String, String>,
     /// Why an action failed, or was refused.
     pub failure: Option<String>,
+    /// Whether the volume is another one than was read, so that there is something new to read and to do.
+    pub again: bool,
+}
+
+impl Applied {
+    /// What both came to, where `next` was planned from what this left.
+    #[must_use]
+    pub fn followed_by(mut self, next: Self) -> Self {
+        if let (None, Some(trouble)) = (&self.failure, next.failure) {
+            // What the job did is not undone by it.
+            self.results.insert("synapse".to_owned(), trouble);
+        }
+        Self {
+            conditions: next.conditions,
+            memory: next.memory,
+            again: false,
+            ..self
+        }
+    }
 }
 
 /// The ways out of the charm.
@@ -83,13 +103,14 @@ pub async fn apply(plan: Plan, outside: &mut Outside<'_>) -> anyhow::Result<Appl
         memory: plan.memory,
         results: BTreeMap::new(),
         failure: plan.refusal,
+        again: false,
     };
     let mut halted = false;
     for step in plan.steps {
         if halted && !matches!(step, Step::ProbeStore(_)) {
             continue;
         }
-        match take(step, outside, &mut applied).await {
+        match Box::pin(take(step, outside, &mut applied)).await {
             Ok(()) => {}
             Err(Halt::Failed(error)) => return Err(error),
             Err(Halt::Condition(condition)) => {
@@ -127,6 +148,19 @@ async fn take(step: Step, outside: &mut Outside<'_>, applied: &mut Applied) -> R
         Step::ShowVersion => workload::show_version(juju, pebble, &mut applied.memory).await?,
         Step::RequireDatabase => workload::require_database(pebble).await?,
         Step::Sweep => workload::sweep(pebble).await,
+        Step::StopWaker => restore::stop_waker(pebble).await?,
+        Step::SweepRestore(restore) => restore::sweep(&restore, pebble, applied).await?,
+        Step::FreeOldData(restore) => restore::free(&restore, pebble).await,
+        Step::ResumeJob(job) => restore::resume(*job, outside, applied).await?,
+        Step::RestoreBackup(request) => restore::restore_backup(*request, outside, applied).await?,
+        Step::UndoRestore(request) => restore::undo_restore(*request, outside, applied).await?,
+        Step::DiscardOldData(records) => restore::discard(&records, pebble, applied).await?,
+        Step::Tell(results) => {
+            let results = results.into_iter();
+            applied
+                .results
+                .extend(results.map(|(key, value)| (key.to_owned(), value)));
+        }
         Step::RemoveRevision(obsolete) => remove_revision(obsolete, juju)?,
         Step::CopyIdentity(copy) => copy_identity(&copy, juju, applied)?,
         Step::ProbeStore(parameters) => {

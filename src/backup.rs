@@ -10,6 +10,7 @@ pub mod limits;
 pub mod owner;
 pub mod passphrase;
 pub mod paths;
+pub mod restore;
 pub mod s3_client;
 pub mod s3_error;
 pub mod s3_parameters;

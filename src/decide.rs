@@ -2,7 +2,9 @@
 //! random numbers; what of these is needed comes in with the [`State`].
 
 mod actions;
+pub(crate) mod jobs;
 mod reconcile;
+mod restore;
 pub mod status;
 mod volume;
 

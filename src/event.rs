@@ -35,6 +35,12 @@ pub enum Action {
     VerifyBackup,
     /// Remove a backup.
     DeleteBackup,
+    /// Make the data of a backup live.
+    RestoreBackup,
+    /// Make live again what a restore put aside.
+    UndoRestore,
+    /// Free what restores put aside.
+    DiscardOldData,
     /// Start as a new server although this one existed before.
     StartEmpty,
     /// Register a user.
@@ -80,6 +86,9 @@ impl Route {
                     Action::CreateBackup
                         | Action::VerifyBackup
                         | Action::DeleteBackup
+                        | Action::RestoreBackup
+                        | Action::UndoRestore
+                        | Action::DiscardOldData
                         | Action::StartEmpty
                 )
         )
@@ -93,12 +102,15 @@ impl Action {
     }
 
     /// Every action, for whoever must treat each.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::CreateBackup,
         Self::ListBackups,
         Self::ShowBackup,
         Self::VerifyBackup,
         Self::DeleteBackup,
+        Self::RestoreBackup,
+        Self::UndoRestore,
+        Self::DiscardOldData,
         Self::StartEmpty,
         Self::RegisterUser,
     ];
@@ -111,6 +123,9 @@ impl Action {
             Self::ShowBackup => "show-backup",
             Self::VerifyBackup => "verify-backup",
             Self::DeleteBackup => "delete-backup",
+            Self::RestoreBackup => "restore-backup",
+            Self::UndoRestore => "undo-restore",
+            Self::DiscardOldData => "discard-old-data",
             Self::StartEmpty => "start-empty",
             Self::RegisterUser => "register-user",
         }

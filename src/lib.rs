@@ -57,18 +57,27 @@ async fn dispatch(
     juju: &mut Juju,
     pebble: &Client,
 ) -> anyhow::Result<Ended> {
-    let state = State::read(route, context, juju, pebble).await?;
+    let state = Box::pin(State::read(route, context, juju, pebble)).await?;
     let plan = decide::decide(route, &state)?;
-    let applied = apply::apply(
-        plan,
-        &mut Outside {
-            juju,
-            pebble,
-            context,
-        },
-    )
-    .await?;
-    Ok(Ended { state, applied })
+    let outside = &mut Outside {
+        juju,
+        pebble,
+        context,
+    };
+    let applied = apply::apply(plan, outside).await?;
+    if !applied.again {
+        return Ok(Ended { state, applied });
+    }
+    // A job left other data on the volume than was read: there is one way to start Synapse on it.
+    let reading = State::read(&Route::Reconcile, context, outside.juju, pebble);
+    let mut state = Box::pin(reading).await?;
+    state.memory.clone_from(&applied.memory);
+    let plan = decide::decide(&Route::Reconcile, &state)?;
+    let started = apply::apply(plan, outside).await?;
+    Ok(Ended {
+        state,
+        applied: applied.followed_by(started),
+    })
 }
 
 #[cfg(test)]

@@ -6,7 +6,10 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::backup::catalog::{AnyBackupId, BackupChoice, BackupId};
-use crate::backup::{Passphrase, S3Parameters};
+use crate::backup::restore::RestoreId;
+use crate::backup::restore::journal::Journal;
+use crate::backup::restore::kept::Record;
+use crate::backup::{Components, Passphrase, S3Parameters};
 use crate::state::Memory;
 use crate::synapse::identity::Identity;
 use crate::synapse::layer::RunAs;
@@ -50,6 +53,22 @@ pub enum Step {
     ProbeStore(Box<S3Parameters>),
     /// Remove what dead backups left on the volume.
     Sweep,
+    /// Stop the service that wakes the charm while a job is open.
+    StopWaker,
+    /// Go on with the job that is open on the volume.
+    ResumeJob(Box<ResumeJob>),
+    /// Remove what a job left that did not go well.
+    SweepRestore(RestoreId),
+    /// Remove data that was put aside and is not kept any longer.
+    FreeOldData(RestoreId),
+    /// The action `restore-backup`.
+    RestoreBackup(Box<RestoreBackup>),
+    /// The action `undo-restore`.
+    UndoRestore(Box<UndoRestore>),
+    /// The action `discard-old-data`.
+    DiscardOldData(Vec<Record>),
+    /// Answer an action with what is known already.
+    Tell(Vec<(&'static str, String)>),
     /// Remove a revision of the identity's copy that nobody reads any more.
     RemoveRevision(ObsoleteRevision),
     /// The action `create-backup`.
@@ -135,6 +154,58 @@ pub struct CreateBackup {
     pub take_over: bool,
     /// When it is ended and counts as failed.
     pub max_duration: Duration,
+}
+
+/// What is needed to go on with a job.
+#[derive(Debug, Clone)]
+pub struct ResumeJob {
+    /// How far it is.
+    pub journal: Journal,
+    /// As whom Synapse runs.
+    pub run_as: RunAs,
+    /// Whether the admin wants it to go back, although it was given up.
+    pub go_back: bool,
+}
+
+/// What a job that the admin begins needs to know of the main unit.
+#[derive(Debug, Clone)]
+pub struct JobSite {
+    /// The job's name.
+    pub restore: RestoreId,
+    /// Whose server it is.
+    pub server_name: String,
+    /// As whom Synapse runs.
+    pub run_as: RunAs,
+    /// Whether the top of the volume must be given to the data's user first.
+    pub own_volume: bool,
+}
+
+/// What `restore-backup` needs.
+#[derive(Debug, Clone)]
+pub struct RestoreBackup {
+    /// Where the backup is.
+    pub parameters: S3Parameters,
+    /// What decrypts it.
+    pub passphrase: Passphrase,
+    /// Which backup.
+    pub backup: BackupChoice,
+    /// Which parts of it.
+    pub components: Components,
+    /// When bringing it is given up.
+    pub max_duration: Duration,
+    /// Whether only to say what would happen, and beside what else is found, why it would be refused.
+    pub dry_run: Option<Vec<String>>,
+    /// Where.
+    pub site: JobSite,
+}
+
+/// What `undo-restore` needs.
+#[derive(Debug, Clone)]
+pub struct UndoRestore {
+    /// What the restore put aside.
+    pub record: Record,
+    /// Where.
+    pub site: JobSite,
 }
 
 /// What `list-backups` needs.

@@ -14,7 +14,8 @@ use jujuna::{Context, Event, Juju, SecretEventKind, UnitName};
 use pebble_client::Client;
 
 use crate::backup::catalog::BackupId;
-use crate::event::Route;
+use crate::backup::restore::RestoreId;
+use crate::event::{Action, Route};
 use crate::plan::{Answer, ObsoleteRevision};
 use crate::synapse::homeserver_yaml::Settings;
 use crate::synapse::names;
@@ -23,7 +24,7 @@ pub use backup_store::{BackupSettings, PassphraseSetting, Store};
 pub use memory::{LastBackup, Memory, ShownVersion, StoreMemory, StoreProblem};
 pub use request::Request;
 pub(crate) use workload::pebble_condition;
-pub use workload::{IDENTITY_LABEL, KnownIdentity, Ready, Service, Volume, Workload};
+pub use workload::{Busy, IDENTITY_LABEL, KnownIdentity, Ready, Service, Volume, Workload};
 
 /// What was read.
 #[derive(Debug)]
@@ -50,6 +51,10 @@ pub struct State {
     pub request: Option<Result<Request, String>>,
     /// The name of a backup, should one be made.
     pub fresh_backup_id: Option<BackupId>,
+    /// The name of a restore, should one begin.
+    pub fresh_restore_id: Option<RestoreId>,
+    /// How many units the application shall have; asked only by who must be alone.
+    pub planned_units: Option<usize>,
 }
 
 impl State {
@@ -93,10 +98,16 @@ impl State {
             workload: Workload::Unread,
             request: None,
             fresh_backup_id: None,
+            fresh_restore_id: None,
+            planned_units: None,
         };
         if let Route::Action(action) = route {
             state.request = Some(Request::read(*action, juju)?);
             state.fresh_backup_id = Some(BackupId::generate());
+            state.fresh_restore_id = Some(RestoreId::generate());
+            if matches!(action, Action::RestoreBackup | Action::UndoRestore) {
+                state.planned_units = Some(juju.goal_state()?.planned_units());
+            }
         }
         state.workload = state.read_workload(route, juju, pebble).await?;
         Ok(state)
@@ -110,6 +121,12 @@ impl State {
     ) -> anyhow::Result<Workload> {
         if !self.storage_attached {
             return Ok(Workload::Unread);
+        }
+        // Whatever the configuration says, what was begun on the volume comes first.
+        if self.is_main_unit()
+            && let Some(workload) = workload::read_job(pebble).await
+        {
+            return Ok(workload);
         }
         match (&self.homeserver, self.is_main_unit()) {
             // With a faulty server_name nobody knows what to look for on the volume.
@@ -147,6 +164,8 @@ impl State {
             workload: workload::read_bystander(pebble).await,
             request: None,
             fresh_backup_id: None,
+            fresh_restore_id: None,
+            planned_units: None,
         })
     }
 }

@@ -5,7 +5,7 @@ mod delete_backup;
 mod list_backups;
 mod register_user;
 mod show_backup;
-mod told;
+pub(super) mod told;
 mod verify_backup;
 
 pub(super) use create_backup::create_backup;

@@ -96,7 +96,7 @@ pub(super) async fn replan(restarts: bool, juju: &Juju, pebble: &Client) -> Resu
 }
 
 /// A dispatch that was killed leaves its change behind, and Pebble refuses to start what another change is stopping.
-async fn let_changes_end(pebble: &Client) -> Result<(), Halt> {
+pub(super) async fn let_changes_end(pebble: &Client) -> Result<(), Halt> {
     for change in pebble.changes(ChangeSelect::InProgress, None).await? {
         if !CHANGES_OF_SERVICES.contains(&change.kind.as_str()) {
             continue;

@@ -3,8 +3,8 @@
 use pebble_client::ServiceStatus;
 use secrecy::SecretString;
 
-use super::reconcile;
 use super::volume::{Verdict, judge};
+use super::{jobs, reconcile, restore};
 use crate::backup::catalog::{AnyBackupId, BackupChoice};
 use crate::backup::{Passphrase, S3Parameters};
 use crate::plan::{
@@ -34,6 +34,13 @@ pub(super) fn plan(state: &State) -> anyhow::Result<Plan> {
             Ok(steps) => return act(state, steps),
             Err(refusal) => Err(refusal),
         },
+        Request::RestoreBackup {
+            backup,
+            components,
+            dry_run,
+        } => restore::restore_backup(state, backup, *components, *dry_run),
+        Request::UndoRestore { restore } => restore::undo_restore(state, restore.as_ref()),
+        Request::DiscardOldData { restore } => restore::discard_old_data(state, restore.as_ref()),
         Request::RegisterUser { username, admin } => register_user(state, username, *admin),
         Request::StartEmpty { confirm } => match may_start_empty(state, confirm) {
             Ok(()) => return start_empty(state),
@@ -185,13 +192,14 @@ fn living_server(state: &State) -> Result<(&Settings, &Ready), String> {
     }
 }
 
-fn container(state: &State) -> Result<(&Settings, &Ready), String> {
+pub(super) fn container(state: &State) -> Result<(&Settings, &Ready), String> {
     let settings = settings(state)?;
     if !state.storage_attached {
         return Err("the volume data is not attached yet: see juju status".to_owned());
     }
     match &state.workload {
         Workload::Ready(ready) => Ok((settings, ready)),
+        Workload::Busy(busy) => Err(jobs::refusal(busy)),
         Workload::Unreadable(condition) => Err(format!(
             "the container synapse does not answer as it should: {}",
             condition.text
@@ -209,7 +217,7 @@ fn settings(state: &State) -> Result<&Settings, String> {
     settings.map_err(|faults| faults.join("; "))
 }
 
-fn main_unit(state: &State) -> Result<(), String> {
+pub(super) fn main_unit(state: &State) -> Result<(), String> {
     let app = state.unit.app();
     if state.is_main_unit() {
         Ok(())
@@ -220,7 +228,7 @@ fn main_unit(state: &State) -> Result<(), String> {
     }
 }
 
-fn parameters(state: &State) -> Result<&S3Parameters, String> {
+pub(super) fn parameters(state: &State) -> Result<&S3Parameters, String> {
     let app = state.unit.app();
     match &state.backup.store {
         Store::Ready(parameters) => Ok(parameters),
@@ -233,7 +241,7 @@ fn parameters(state: &State) -> Result<&S3Parameters, String> {
     }
 }
 
-fn passphrase(state: &State) -> Result<&Passphrase, String> {
+pub(super) fn passphrase(state: &State) -> Result<&Passphrase, String> {
     match &state.backup.passphrase {
         PassphraseSetting::Set(passphrase) => Ok(passphrase),
         PassphraseSetting::Unset => Err(NO_PASSPHRASE.to_owned()),

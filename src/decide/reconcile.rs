@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use pebble_client::ServiceStatus;
 
+use super::jobs;
 use super::volume::{Verdict, judge};
 use crate::plan::{Condition, IdentityCopy, Plan, PushFile, Replan, Step};
 use crate::state::{
@@ -28,13 +29,14 @@ pub(super) fn plan(state: &State) -> anyhow::Result<Plan> {
 /// Returns what a hook would say, and does none of what it would do: for the actions.
 pub(super) fn view(state: &State) -> anyhow::Result<Plan> {
     let mut plan = plan(state)?;
-    let starts = plan
-        .steps
-        .drain(..)
-        .any(|step| matches!(step, Step::AwaitHealth(_)));
-    if let (true, Workload::Ready(ready)) = (starts, &state.workload) {
-        plan.conditions
-            .extend(service_condition(&ready.service, ready.healthy));
+    for step in std::mem::take(&mut plan.steps) {
+        match (step, &state.workload) {
+            (Step::AwaitHealth(_), Workload::Ready(ready)) => plan
+                .conditions
+                .extend(service_condition(&ready.service, ready.healthy)),
+            (Step::ResumeJob(job), _) => plan.conditions.push(jobs::is_open(&job.journal)),
+            _ => {}
+        }
     }
     Ok(plan)
 }
@@ -53,6 +55,7 @@ pub(super) fn plan_workload(state: &State, start_empty: bool) -> anyhow::Result<
     }
     if state.storage_attached {
         match (&state.homeserver, &state.workload) {
+            (_, Workload::Busy(busy)) => jobs::resume(busy, &mut plan),
             (Err(faults), _) => plan
                 .conditions
                 .extend(faults.iter().map(Condition::blocked)),
@@ -102,12 +105,16 @@ fn plan_main_unit(
         plan.memory.existed = Some(name.clone());
     }
     match judge(name, &ready.volume, &ready.known, start_empty) {
-        Verdict::Leave(condition) => plan.conditions.push(condition),
+        Verdict::Leave(condition) => {
+            plan.conditions.push(condition);
+            jobs::stop_waker(ready, plan);
+        }
         Verdict::Stop(condition) => {
             plan.conditions.push(condition);
             if !is_stopped(&ready.service) {
                 plan.steps.push(Step::StopService);
             }
+            jobs::stop_waker(ready, plan);
         }
         Verdict::Run { identity, missing } => {
             // What still runs there has the files open that are gone.
@@ -139,6 +146,7 @@ fn plan_main_unit(
             }
         }
     }
+    jobs::plan_old_data(ready, state.now, plan);
     Ok(())
 }
 
@@ -168,6 +176,8 @@ fn plan_service(
     if replans {
         plan.steps.push(Step::Replan(Replan { digest, restarts }));
     }
+    // Once Synapse was told to start nobody needs to be woken for it.
+    jobs::stop_waker(ready, plan);
     if replans || is_starting(ready, now) {
         let name = settings.server_name.clone();
         plan.steps

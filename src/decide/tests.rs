@@ -11,6 +11,7 @@ use pebble_client::ServiceStatus;
 
 use super::decide;
 use crate::backup::catalog::BackupId;
+use crate::backup::restore::RestoreId;
 use crate::backup::{Passphrase, RawS3Parameters, S3Parameters};
 use crate::event::Route;
 use crate::plan::{Level, Plan, Step};
@@ -53,6 +54,8 @@ fn new_server() -> State {
         service: Service::default(),
         run_as: RunAs::Synapse,
         healthy: false,
+        waker: false,
+        restores: Vec::new(),
     })))
 }
 
@@ -89,6 +92,8 @@ fn running_server() -> State {
         },
         run_as: RunAs::Synapse,
         healthy: true,
+        waker: false,
+        restores: Vec::new(),
     };
     let mut state = state(Workload::Ready(Box::new(ready)));
     state.memory = Memory {
@@ -121,6 +126,8 @@ fn state(workload: Workload) -> State {
         workload,
         request: None,
         fresh_backup_id: Some(BackupId::new(now(), 1)),
+        fresh_restore_id: Some(RestoreId::new(now(), 1)),
+        planned_units: Some(1),
     }
 }
 

@@ -92,8 +92,7 @@ pub(super) fn judge(
 /// Returns what an empty volume of a server that existed is answered with.
 pub(super) fn empty_volume(server_name: &str) -> String {
     format!(
-        "the data volume is empty but {server_name} existed: restore its data, or run start-empty \
-         confirm={server_name}"
+        "the data volume is empty but {server_name} existed: run restore-backup, or start-empty confirm={server_name}"
     )
 }
 

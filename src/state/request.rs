@@ -3,7 +3,10 @@
 use jujuna::{ErrorKind, Juju};
 use serde::Deserialize;
 
+use crate::backup::Components;
 use crate::backup::catalog::{AnyBackupId, BackupChoice};
+use crate::backup::components::UnknownComponents;
+use crate::backup::restore::{InvalidRestoreId, RestoreId};
 use crate::event::Action;
 
 /// An action with its parameters.
@@ -38,6 +41,25 @@ pub enum Request {
         /// Whether to claim a path that another server wrote to.
         take_over: bool,
     },
+    /// `restore-backup`
+    RestoreBackup {
+        /// Which backup.
+        backup: BackupChoice,
+        /// Which parts of it.
+        components: Components,
+        /// Whether only to say what would happen.
+        dry_run: bool,
+    },
+    /// `undo-restore`
+    UndoRestore {
+        /// Which one; the newest where none is given.
+        restore: Option<RestoreId>,
+    },
+    /// `discard-old-data`
+    DiscardOldData {
+        /// Of which restore; of all where none is given.
+        restore: Option<RestoreId>,
+    },
     /// `start-empty`
     StartEmpty {
         /// The name that the admin typed.
@@ -62,6 +84,9 @@ struct Parameters {
     confirm: String,
     username: String,
     admin: bool,
+    components: Option<String>,
+    dry_run: bool,
+    restore_id: Option<String>,
 }
 
 impl Request {
@@ -115,6 +140,13 @@ impl Request {
                     Err("delete-backup takes no latest: give the id of one backup".to_owned())
                 }
             },
+            Action::RestoreBackup => restore_backup(&parameters),
+            Action::UndoRestore => Ok(Self::UndoRestore {
+                restore: restore_id(parameters.restore_id)?,
+            }),
+            Action::DiscardOldData => Ok(Self::DiscardOldData {
+                restore: restore_id(parameters.restore_id)?,
+            }),
             Action::StartEmpty => Ok(Self::StartEmpty {
                 confirm: parameters.confirm,
             }),
@@ -138,6 +170,26 @@ fn choice(text: &str) -> Result<BackupChoice, String> {
              backup-20260131-235959-0a1b"
         )
     })
+}
+
+fn restore_backup(parameters: &Parameters) -> Result<Request, String> {
+    let components = parameters.components.as_deref().map(str::parse).transpose();
+    Ok(Request::RestoreBackup {
+        backup: choice(&parameters.backup_id)?,
+        components: components
+            .map_err(|error: UnknownComponents| error.to_string())?
+            .unwrap_or_default(),
+        dry_run: parameters.dry_run,
+    })
+}
+
+fn restore_id(text: Option<String>) -> Result<Option<RestoreId>, String> {
+    let text = text.filter(|text| !text.is_empty());
+    text.map(|text| {
+        text.parse()
+            .map_err(|error: InvalidRestoreId| format!("restore-id: {error}"))
+    })
+    .transpose()
 }
 
 /// Checks the first part of a user's name by the grammar of the Matrix specification.

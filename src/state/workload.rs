@@ -14,6 +14,8 @@ use secrecy::SecretString;
 
 use super::Memory;
 use crate::backup::S3Parameters;
+use crate::backup::restore::journal::Journal;
+use crate::backup::restore::on_volume::{self, Folder};
 use crate::plan::Condition;
 use crate::synapse::identity::Identity;
 use crate::synapse::layer::{CurrentPlan, RunAs};
@@ -36,8 +38,19 @@ pub enum Workload {
         /// Whether Synapse runs all the same.
         running: bool,
     },
+    /// A job is open on the main unit's volume. Nothing else is looked at before it is over.
+    Busy(Box<Busy>),
     /// The main unit's container.
     Ready(Box<Ready>),
+}
+
+/// An open job.
+#[derive(Debug)]
+pub struct Busy {
+    /// Its journal, or why it cannot be followed.
+    pub journal: Result<Journal, String>,
+    /// As whom Synapse can be run.
+    pub run_as: RunAs,
 }
 
 /// The main unit's container.
@@ -55,6 +68,10 @@ pub struct Ready {
     pub run_as: RunAs,
     /// Whether Synapse says that it serves.
     pub healthy: bool,
+    /// Whether the service runs that wakes the charm while a job is open.
+    pub waker: bool,
+    /// The folders of restores on the volume.
+    pub restores: Vec<Folder>,
 }
 
 /// What is on the volume.
@@ -108,14 +125,23 @@ impl Service {
     }
 
     pub(crate) async fn read(pebble: &Client) -> Result<Self, Error> {
-        let services = pebble.services(&[names::SERVICE]).await?;
-        Ok(services
+        Ok(Self::read_with_waker(pebble).await?.0)
+    }
+
+    /// The same, and whether the service runs that wakes the charm.
+    async fn read_with_waker(pebble: &Client) -> Result<(Self, bool), Error> {
+        let services = pebble.services(&[names::SERVICE, names::WAKER]).await?;
+        let waker = services
+            .iter()
+            .any(|service| service.name == names::WAKER && service.is_active());
+        let synapse = services
             .into_iter()
             .find(|service| service.name == names::SERVICE)
             .map_or_else(Self::default, |service| Self {
                 status: Some(service.current),
                 since: service.current_since,
-            }))
+            });
+        Ok((synapse, waker))
     }
 }
 
@@ -148,6 +174,32 @@ pub(crate) fn pebble_condition(error: &Error) -> Condition {
     }
 }
 
+/// Returns the open job of the main unit, if there is one; or why the container cannot be asked.
+pub(super) async fn read_job(pebble: &Client) -> Option<Workload> {
+    let read = async {
+        let Some(journal) = on_volume::read_journal(pebble).await? else {
+            return Ok(None);
+        };
+        Ok(Some((journal, pebble.plan().await?)))
+    };
+    let (journal, plan) = match read.await {
+        Ok(Some(read)) => read,
+        Ok(None) => return None,
+        Err(error) => return Some(unreadable(&error)),
+    };
+    let planned = CurrentPlan::parse(&plan)
+        .ok()
+        .and_then(|plan| plan.run_as());
+    let run_as = match planned {
+        Some(run_as) => run_as,
+        None => match ask_run_as(pebble).await {
+            Ok(run_as) => run_as,
+            Err(workload) => return Some(workload),
+        },
+    };
+    Some(Workload::Busy(Box::new(Busy { journal, run_as })))
+}
+
 /// Returns the state of the main unit's container.
 pub(super) async fn read(
     server_name: &str,
@@ -160,12 +212,16 @@ pub(super) async fn read(
         tokio::try_join!(
             volume::read(server_name, pebble),
             pebble.plan(),
-            Service::read(pebble),
+            Service::read_with_waker(pebble),
             healthy()
         )
     };
-    let (volume, plan, service, healthy) = match read.await {
+    let (volume, plan, (service, waker), healthy) = match read.await {
         Ok(read) => read,
+        Err(error) => return Ok(unreadable(&error)),
+    };
+    let restores = match read_restores(&volume, pebble).await {
+        Ok(restores) => restores,
         Err(error) => return Ok(unreadable(&error)),
     };
     let plan = CurrentPlan::parse(&plan).context("cannot read Pebble's plan")?;
@@ -185,7 +241,20 @@ pub(super) async fn read(
         service,
         run_as,
         healthy,
+        waker,
+        restores,
     })))
+}
+
+async fn read_restores(volume: &Volume, pebble: &Client) -> Result<Vec<Folder>, Error> {
+    let mut restores = Vec::new();
+    for path in volume.sizes.keys() {
+        let name = path.strip_prefix(names::RESTORE_STAGING);
+        if let Some(restore) = name.and_then(|name| name.parse().ok()) {
+            restores.push(on_volume::read_folder(pebble, restore).await?);
+        }
+    }
+    Ok(restores)
 }
 
 async fn healthy() -> Result<bool, Error> {

@@ -23,6 +23,8 @@ use super::names;
 const HEALTH_DEADLINE: Duration = Duration::from_secs(3);
 /// For everything else; hashing a password takes a good part of a second.
 const DEADLINE: Duration = Duration::from_secs(30);
+/// Where users are registered by whoever knows the registration secret.
+const REGISTER: &str = "/_synapse/admin/v1/register";
 /// No answer that the charm asks for is longer.
 const MOST_BYTES: usize = 64 * 1024;
 
@@ -33,6 +35,11 @@ pub async fn is_healthy() -> bool {
         tokio::time::timeout(HEALTH_DEADLINE, answer).await,
         Ok(Ok((StatusCode::OK, _)))
     )
+}
+
+/// Whether Synapse answers a query of its admin API.
+pub async fn answers() -> bool {
+    begin_registration().await.is_ok()
 }
 
 /// Returns the version that Synapse says it has.
@@ -64,12 +71,7 @@ pub async fn register_user(
     password: &SecretString,
     admin: bool,
 ) -> anyhow::Result<()> {
-    const PATH: &str = "/_synapse/admin/v1/register";
-    let (status, body) = ask(Method::GET, PATH, None).await?;
-    let nonce = json_of(&body)["nonce"].as_str().map(str::to_owned);
-    let Some(nonce) = nonce.filter(|_| status == StatusCode::OK) else {
-        bail!("Synapse did not begin a registration (HTTP {status})");
-    };
+    let nonce = begin_registration().await?;
     let body = json!({
         "nonce": nonce,
         "username": username,
@@ -78,7 +80,7 @@ pub async fn register_user(
         "mac": proof(registration_secret, &[&nonce, username, password.expose_secret(), role(admin)])?,
     });
     let body = Zeroizing::new(serde_json::to_vec(&body).context("cannot write the registration")?);
-    let (status, answer) = ask(Method::POST, PATH, Some(&body)).await?;
+    let (status, answer) = ask(Method::POST, REGISTER, Some(&body)).await?;
     if status == StatusCode::OK {
         return Ok(());
     }
@@ -89,6 +91,16 @@ pub async fn register_user(
             "Synapse refused to register {username} (HTTP {status}): {}",
             answer["error"].as_str().unwrap_or("no reason given")
         ),
+    }
+}
+
+/// Returns the number with which a registration begins.
+async fn begin_registration() -> anyhow::Result<String> {
+    let (status, body) = ask(Method::GET, REGISTER, None).await?;
+    let nonce = json_of(&body)["nonce"].as_str().map(str::to_owned);
+    match nonce.filter(|_| status == StatusCode::OK) {
+        Some(nonce) => Ok(nonce),
+        None => bail!("Synapse did not begin a registration (HTTP {status})"),
     }
 }
 

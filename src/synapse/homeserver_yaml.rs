@@ -13,6 +13,10 @@ use sha2::{Digest as _, Sha256};
 use super::identity::{Identity, hex};
 use super::names;
 
+mod trial;
+
+pub use trial::render_trial;
+
 /// What the admin decides about the homeserver, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -47,7 +51,7 @@ pub fn render(
     identity: &Identity,
 ) -> Result<Rendered, serde_saphyr::ser::Error> {
     let homeserver_yaml = to_yaml(&Homeserver::new(settings, identity))?;
-    let log_config = to_yaml(&LogConfig::new())?;
+    let log_config = log_config()?;
     let digest = Sha256::new()
         .chain_update(&homeserver_yaml)
         .chain_update([0])
@@ -60,6 +64,15 @@ pub fn render(
         log_config,
         digest: hex(&digest),
     })
+}
+
+/// Returns the content of [`names::LOG_CONFIG`].
+///
+/// # Errors
+///
+/// Fails when a value cannot be written as YAML, which is a bug.
+pub fn log_config() -> Result<String, serde_saphyr::ser::Error> {
+    to_yaml(&LogConfig::new())
 }
 
 /// Returns `value` as YAML that a YAML 1.1 reader reads back unchanged.
@@ -94,6 +107,8 @@ struct Homeserver<'a> {
 #[derive(Serialize)]
 struct Listener {
     port: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bind_addresses: Option<[&'static str; 1]>,
     r#type: &'static str,
     tls: bool,
     x_forwarded: bool,
@@ -102,7 +117,7 @@ struct Listener {
 
 #[derive(Serialize)]
 struct Resource {
-    names: [&'static str; 2],
+    names: &'static [&'static str],
     compress: bool,
 }
 
@@ -116,7 +131,7 @@ impl<'a> Homeserver<'a> {
     fn new(settings: &'a Settings, identity: &'a Identity) -> Self {
         // Every http listener answers /health; naming it would stop older Synapse.
         let resources = [Resource {
-            names: ["client", "federation"],
+            names: &["client", "federation"],
             compress: false,
         }];
         Self {
@@ -125,6 +140,7 @@ impl<'a> Homeserver<'a> {
             report_stats: settings.report_stats,
             listeners: [Listener {
                 port: names::PORT,
+                bind_addresses: None,
                 r#type: "http",
                 tls: false,
                 x_forwarded: true,

@@ -40,6 +40,9 @@ pub struct IdentityFile {
 /// The field of the application secret that says whose identity it is.
 pub const SERVER_NAME_KEY: &str = "server-name";
 
+/// Where in [`files`] the signing key stands.
+pub const SIGNING_KEY: usize = 0;
+
 /// Where in [`files`] the registration secret stands.
 pub const REGISTRATION: usize = 3;
 

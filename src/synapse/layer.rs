@@ -8,6 +8,9 @@ use super::names;
 /// The variable of the service's environment that carries the digest of the rendered files.
 pub const DIGEST_VARIABLE: &str = "SYNAPSE_CHARM_CONFIG";
 
+/// A job that nobody works at is taken up again after this.
+const WAKE_EVERY_SECONDS: u32 = 15;
+
 /// As whom Pebble starts Synapse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunAs {
@@ -24,35 +27,26 @@ pub struct Layer(Value);
 impl Layer {
     /// Returns the layer that runs Synapse on the files whose digest is `digest`.
     pub fn new(digest: &str, run_as: RunAs) -> Self {
-        let mut service = json!({
-            "override": "replace",
-            "summary": "Matrix homeserver",
-            "command": format!("python3 -m synapse.app.homeserver --config-path {}", names::HOMESERVER_YAML),
-            "startup": "enabled",
-            // The image's own home may not be there for this user.
-            "environment": {"HOME": names::DATA_DIR, DIGEST_VARIABLE: digest},
-            // SQLite's and the media's last writes; Pebble would give it 5 s.
-            "kill-delay": "20s",
-        });
-        if let (RunAs::Synapse, Some(service)) = (run_as, service.as_object_mut()) {
-            service.insert("user-id".to_owned(), names::UID.into());
-            service.insert("group-id".to_owned(), names::GID.into());
-        }
-        // Level ready only and no restart on failure: with an alive check kubelet would kill
-        // the container in the middle of a long schema migration.
-        let check = json!({
-            "override": "replace",
-            "level": "ready",
-            "startup": "enabled",
-            "period": "10s",
-            "timeout": "5s",
-            "threshold": 3,
-            "http": {"url": format!("http://127.0.0.1:{}/health", names::PORT)},
-        });
+        let mut synapse = synapse(names::HOMESERVER_YAML, digest, run_as);
+        synapse["startup"] = "enabled".into();
         Self(json!({
             "summary": "Synapse, as the charm runs it",
-            "services": {names::SERVICE: service},
-            "checks": {names::CHECK: check},
+            "services": {names::SERVICE: synapse, names::WAKER: waker("disabled")},
+            "checks": {names::CHECK: check("enabled")},
+        }))
+    }
+
+    /// Returns the layer for the time in which a job is open: Synapse runs only when it is told to, for a trial, and
+    /// nobody but the job looks after it.
+    pub fn of_job(run_as: RunAs) -> Self {
+        let mut synapse = synapse(names::TRIAL_YAML, "trial", run_as);
+        synapse["startup"] = "disabled".into();
+        synapse["on-success"] = "ignore".into();
+        synapse["on-failure"] = "ignore".into();
+        Self(json!({
+            "summary": "Synapse, while a job of the charm is open",
+            "services": {names::SERVICE: synapse, names::WAKER: waker("enabled")},
+            "checks": {names::CHECK: check("disabled")},
         }))
     }
 
@@ -64,6 +58,52 @@ impl Layer {
     pub fn to_yaml(&self) -> Result<String, serde_saphyr::ser::Error> {
         to_yaml(&self.0)
     }
+}
+
+fn synapse(config_path: &str, digest: &str, run_as: RunAs) -> Value {
+    let mut service = json!({
+        "override": "replace",
+        "summary": "Matrix homeserver",
+        "command": format!("python3 -m synapse.app.homeserver --config-path {config_path}"),
+        // The image's own home may not be there for this user.
+        "environment": {"HOME": names::DATA_DIR, DIGEST_VARIABLE: digest},
+        // SQLite's and the media's last writes; Pebble would give it 5 s.
+        "kill-delay": "20s",
+    });
+    if run_as == RunAs::Synapse {
+        service["user-id"] = names::UID.into();
+        service["group-id"] = names::GID.into();
+    }
+    service
+}
+
+/// Wakes the charm while a job is open: an action that was killed is not run again. It runs as Pebble does, because Juju hears
+/// only notices of Pebble's own user.
+fn waker(startup: &str) -> Value {
+    let command = format!(
+        "sh -c 'while sleep {WAKE_EVERY_SECONDS}; do /charm/bin/pebble notify {}; done'",
+        names::WAKER_NOTICE
+    );
+    json!({
+        "override": "replace",
+        "summary": "Wakes the charm while a job is open",
+        "command": command,
+        "startup": startup,
+    })
+}
+
+/// Level ready only and no restart on failure: with an alive check kubelet would kill the container in the middle of a long
+/// schema migration.
+fn check(startup: &str) -> Value {
+    json!({
+        "override": "replace",
+        "level": "ready",
+        "startup": startup,
+        "period": "10s",
+        "timeout": "5s",
+        "threshold": 3,
+        "http": {"url": format!("http://127.0.0.1:{}/health", names::PORT)},
+    })
 }
 
 /// Pebble's plan, as far as it concerns the charm.
@@ -88,7 +128,9 @@ impl CurrentPlan {
             self.entry(section, name)
                 .is_some_and(|theirs| contains(theirs, ours))
         };
-        has("services", names::SERVICE) && has("checks", names::CHECK)
+        has("services", names::SERVICE)
+            && has("services", names::WAKER)
+            && has("checks", names::CHECK)
     }
 
     /// Returns as whom Synapse is run by this plan, where the charm has planned it.
@@ -144,6 +186,16 @@ mod tests {
         let layer = Layer::new("abc", RunAs::Synapse);
         assert!(!plan_of(&Layer::new("abd", RunAs::Synapse)).says(&layer));
         assert!(!plan_of(&Layer::new("abc", RunAs::Unchanged)).says(&layer));
+    }
+
+    #[test]
+    fn open_job_leaves_nothing_to_pebble_but_the_waking() {
+        let layer = Layer::of_job(RunAs::Synapse);
+        assert_eq!(layer.0["services"]["synapse"]["startup"], "disabled");
+        assert_eq!(layer.0["checks"]["synapse-ready"]["startup"], "disabled");
+        assert_eq!(layer.0["services"]["job-waker"]["startup"], "enabled");
+        assert!(!plan_of(&layer).says(&Layer::new("trial", RunAs::Synapse)));
+        assert_eq!(plan_of(&layer).run_as(), Some(RunAs::Synapse));
     }
 
     #[test]

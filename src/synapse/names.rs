@@ -26,6 +26,20 @@ pub const DATABASE: &str = "/data/homeserver.db";
 pub const MEDIA_STORE: &str = "/data/media_store";
 /// How the folders begin in which backups are made.
 pub const BACKUP_STAGING: &str = "/data/.backup-";
+/// How the folders of restores begin.
+pub const RESTORE_STAGING: &str = "/data/.restore-";
+/// Where a job has its files while it is open.
+pub const JOB_DIR: &str = "/data/.synapse-charm";
+/// How far a job is.
+pub const JOURNAL: &str = "/data/.synapse-charm/journal.json";
+/// Synapse's configuration for a trial start.
+pub const TRIAL_YAML: &str = "/data/.synapse-charm/trial.yaml";
+/// Where Synapse is told to log to in a trial start.
+pub const TRIAL_LOG_CONFIG: &str = "/data/.synapse-charm/trial-log.config";
+/// The Pebble service that wakes the charm while a job is open.
+pub const WAKER: &str = "job-waker";
+/// The notice by which it does.
+pub const WAKER_NOTICE: &str = "synapse.charm/job-resume";
 
 /// The user that runs Synapse where the container has root.
 pub const UID: u32 = 991;

@@ -9,7 +9,7 @@ use crate::plan::Condition;
 
 /// Tells the action's log and the status how far a job is.
 #[derive(Debug)]
-pub(super) struct Told<'a> {
+pub(in crate::apply) struct Told<'a> {
     juju: &'a Juju,
     /// In words, such as "backing up".
     doing: &'static str,
@@ -20,7 +20,11 @@ pub(super) struct Told<'a> {
 
 impl<'a> Told<'a> {
     /// Begins to tell: the status says at once what goes on, after all that is wrong besides.
-    pub(super) fn new(juju: &'a Juju, doing: &'static str, conditions: &'a [Condition]) -> Self {
+    pub(in crate::apply) fn new(
+        juju: &'a Juju,
+        doing: &'static str,
+        conditions: &'a [Condition],
+    ) -> Self {
         let told = Self {
             juju,
             doing,

@@ -1,0 +1,54 @@
+//! The step `stage`: the backup is brought to the volume. Only the action can take it, because it needs S3 and the passphrase.
+
+use pebble_client::Client;
+
+use super::drive::Broken;
+use crate::backup::restore::journal::Journal;
+use crate::backup::restore::renames::{self, Rename};
+use crate::backup::staging::{Staged, StagingJob, stage};
+use crate::backup::{Passphrase, Progress, S3Parameters};
+
+/// What is needed to bring a backup, and what came of it.
+pub(super) struct Bring<'a> {
+    pub(super) parameters: &'a S3Parameters,
+    pub(super) passphrase: &'a Passphrase,
+    pub(super) job: StagingJob,
+    pub(super) progress: &'a mut dyn Progress,
+    pub(super) staged: Option<Staged>,
+}
+
+impl Bring<'_> {
+    pub(super) async fn run(
+        &mut self,
+        pebble: &Client,
+        journal: &mut Journal,
+    ) -> Result<(), Broken> {
+        let staging = stage(
+            pebble,
+            self.parameters,
+            self.passphrase,
+            &self.job,
+            self.progress,
+        );
+        let staged = Box::pin(staging).await.map_err(|error| {
+            if !error.log_tail().is_empty() {
+                tracing::warn!("{error}; the tools said: {}", error.log_tail());
+            }
+            Broken::Failed(error.with_next_step())
+        })?;
+        journal.users = staged.users.filter(|_| journal.components.database());
+        // What was there is seen once Synapse has been stopped.
+        journal.renames = staged
+            .paths
+            .iter()
+            .filter(|path| renames::check(path).is_ok())
+            .map(|path| Rename {
+                live: path.clone(),
+                staged: true,
+                had_live: false,
+            })
+            .collect();
+        self.staged = Some(staged);
+        Ok(())
+    }
+}

@@ -1,0 +1,77 @@
+//! Restores of a real server's data: what is live afterwards, what is kept, and that it can be undone.
+#[path = "support/deployment.rs"]
+mod deployment;
+#[path = "support/homeserver.rs"]
+mod homeserver;
+#[path = "support/s3_server.rs"]
+mod s3_server;
+
+use deployment::{Deployment, UNIT, command, names_in, wait_until};
+use homeserver::{Fingerprint, Homeserver};
+use serde_json::json;
+
+/// A filled server on which Synapse has done what it does by itself after its first start, so that two looks at it are alike.
+fn settled() -> (Deployment, Homeserver) {
+    let deployment = Deployment::with_backups("ours");
+    let homeserver = Homeserver::fill(&deployment);
+    let count = "import sqlite3, sys; database = sqlite3.connect(f'file:{sys.argv[1]}?mode=ro', uri=True); \
+                 print(database.execute('SELECT count(*) FROM background_updates').fetchone()[0])";
+    let database = deployment.data().join("homeserver.db");
+    wait_until(
+        || {
+            command("python3", |python| {
+                python.args(["-c", count]).arg(&database)
+            })
+            .trim()
+                == "0"
+        },
+        || "background updates go on".to_owned(),
+    );
+    (deployment, homeserver)
+}
+
+/// The names on the volume that belong to jobs.
+fn jobs(deployment: &Deployment) -> Vec<String> {
+    let mut names = names_in(&deployment.data());
+    names.retain(|name| name.starts_with(".restore-") || name == ".synapse-charm");
+    names
+}
+
+#[test]
+fn restore_brings_back_everything_and_can_be_undone_and_discarded() {
+    let (deployment, mut homeserver) = settled();
+    let backup = deployment.create_backup();
+    let before = Fingerprint::of(&deployment);
+    let then = homeserver.clone();
+    homeserver.add_messages(&deployment, 2);
+    homeserver.add_media(&deployment, 5000);
+
+    let outcome = deployment.done("restore-backup", json!({"backup-id": backup}));
+    assert_eq!(outcome.result("result"), Some("correct"), "{outcome:?}");
+    let first = outcome.result("restore-id").unwrap();
+    then.assert_told_by(&deployment);
+    Fingerprint::of(&deployment).assert_is(&before, "after the restore");
+    assert_eq!(jobs(&deployment), [format!(".restore-{first}")]);
+    let shown = deployment.shown(UNIT);
+    assert_eq!(shown.workload, "active", "{shown:?}");
+    assert!(shown.message.contains(first), "{shown:?}");
+
+    let outcome = deployment.done("undo-restore", json!({"restore-id": first}));
+    homeserver.assert_told_by(&deployment);
+    let second = outcome.result("restore-id").unwrap();
+    assert_eq!(jobs(&deployment), [format!(".restore-{second}")]);
+
+    // An undo can be undone.
+    deployment.done("undo-restore", json!({}));
+    then.assert_told_by(&deployment);
+    let [third] = jobs(&deployment).try_into().unwrap();
+    assert_ne!(third, format!(".restore-{second}"));
+
+    let outcome = deployment.done("discard-old-data", json!({}));
+    assert_eq!(outcome.result("discarded"), third.strip_prefix(".restore-"));
+    assert_eq!(jobs(&deployment), [""; 0]);
+    assert!(!deployment.shown(UNIT).message.contains("restore"));
+    let refused = deployment.refused(UNIT, "undo-restore", json!({}));
+    assert!(refused.contains("no data from before"), "{refused}");
+    then.assert_told_by(&deployment);
+}
