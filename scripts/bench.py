@@ -1,7 +1,7 @@
 """Measures the charm and prints what was found beside what is aimed for. Nothing is asserted: the machine decides.
 
 Started by `make bench`, which sets up the tools and builds the charm first. `--quick` measures once instead of five
-times; `--only hooks`, `--only backup` or `--only memory` does one part.
+times; `--only hooks`, `--only backup`, `--only restore` or `--only memory` does one part.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from bench_backup import (
     roots_of,
 )
 from bench_charm import MeasuredCharm
+from bench_restore import PLAIN_RESTORE, restore
 from local_stack import Failed, Model, S3Server, add_model, configure_backups, deploy_synapse, say, title
 
 SERVER_NAME = "bench.example.org"
@@ -124,6 +125,33 @@ def measure_backup(model, s3, store, runs):
         say(f"    {name}, {took:.1f} s: {shares}")
 
 
+def measure_restore(model, s3, store, runs):
+    title(f"restore-backup of {MEDIA_BYTES // MEGABYTE} MB of media and a database of {DATABASE_BYTES // MEGABYTE} MB, in place")
+    store.grow_media(MEDIA_BYTES)
+    store.grow_database(DATABASE_BYTES)
+    create_backup(model)
+    base = model.expose()
+    rivals = Rivals(store, s3)
+    rivals.make_bucket()
+    rivals.script(PLAIN_TOOLS, ONE_REQUEST)
+    mine, plain = [], []
+    say(f"  {runs} rounds of each in turn; the plain object is made by tar | gpg --symmetric | aws; {load()}")
+    for turn in range(runs):
+        rounds = [lambda: mine.append(restore(model, store, base)), lambda: plain.append(rivals.script(PLAIN_RESTORE, ONE_REQUEST))]
+        for one in rounds if turn % 2 == 0 else reversed(rounds):
+            one()
+        say(f"    {mine[-1][0]:.1f} until the stop, down {mine[-1][1]:.1f}, whole {mine[-1][2]:.1f}; plain {plain[-1]:.1f} s, {load()}")
+    rivals.remove_bucket()
+    remove_backups(s3)
+    seconds = "{:.1f}".format
+    row("restore-backup until it stops Synapse", spread([one[0] for one in mine], seconds) + " s")
+    row("aws s3 cp - | gpg -d | tar -x, one request", spread(plain, seconds) + " s")
+    row("times as long as plain tools",
+        spread([one[0] / other for one, other in zip(mine, plain)], "{:.2f}".format), "at most 1.1")  # fmt: skip
+    row("Synapse does not answer for", spread([one[1] for one in mine], seconds) + " s", "at most 15")
+    row("the whole action", spread([one[2] for one in mine], seconds) + " s")
+
+
 def measure_memory(model, s3, store, charm):
     title("The charm's own memory in a backup")
     for size in (SMALL_BYTES, BIG_BYTES):
@@ -136,7 +164,7 @@ def measure_memory(model, s3, store, charm):
 
 def measure(arguments, model, s3, folder):
     runs = 1 if arguments.quick else 5
-    parts = arguments.only or ["hooks", "memory", "backup"]
+    parts = arguments.only or ["hooks", "memory", "backup", "restore"]
     add_model(model, s3)
     deploy_synapse(model, SERVER_NAME)
     model.juju("wait-for", "synapse/0", "active", "--timeout", "2m")
@@ -153,12 +181,15 @@ def measure(arguments, model, s3, folder):
     if "backup" in parts:
         shutil.rmtree(store.media, ignore_errors=True)
         measure_backup(model, s3, store, runs)
+    if "restore" in parts:
+        shutil.rmtree(store.media, ignore_errors=True)
+        measure_restore(model, s3, store, runs)
 
 
 def main():
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="measure once")
-    parser.add_argument("--only", action="append", choices=("hooks", "memory", "backup"), help="do this part")
+    parser.add_argument("--only", action="append", choices=("hooks", "memory", "backup", "restore"), help="do this part")
     arguments = parser.parse_args()
     # The model and the server have to be ended in any case.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

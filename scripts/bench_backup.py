@@ -154,6 +154,19 @@ class Rivals:
 
     def run(self, script, aws_config):
         """Runs one script to its end and returns how long it took in seconds. What it uploaded is removed."""
+        self.make_bucket()
+        took = self.script(script, aws_config)
+        self.remove_bucket()
+        return took
+
+    def make_bucket(self):
+        self.need(self.s3.aws("s3api", "create-bucket", "--bucket", BASELINE_BUCKET))
+
+    def remove_bucket(self):
+        self.need(self.s3.aws("s3", "rb", "--force", f"s3://{BASELINE_BUCKET}"))
+
+    def script(self, script, aws_config):
+        """Runs one script to its end and returns how long it took in seconds."""
         environment = {
             "AWS_ACCESS_KEY_ID": self.s3.access_key,
             "AWS_SECRET_ACCESS_KEY": self.s3.secret_key,
@@ -168,13 +181,10 @@ class Rivals:
         }
         words = [word for name, value in environment.items() for word in ("--env", f"{name}={value}")]
         self.exec("bash", "-c", f"printf %s {shlex.quote(aws_config)} >/tmp/bench-aws-config")
-        self.need(self.s3.aws("s3api", "create-bucket", "--bucket", BASELINE_BUCKET))
         os.sync()
         began = time.monotonic()
         self.exec(*words, "--", "nice", "-n", "10", "bash", "-c", script)
-        took = time.monotonic() - began
-        self.need(self.s3.aws("s3", "rb", "--force", f"s3://{BASELINE_BUCKET}"))
-        return took
+        return time.monotonic() - began
 
     def exec(self, *words):
         environment = {**os.environ, "PEBBLE_SOCKET": self.store.pebble_socket}

@@ -1,4 +1,5 @@
-"""The main job for real: a Synapse with users, messages and media is backed up, and the backup is opened with plain tools.
+"""The main job for real: a Synapse with users, messages and media is backed up, the backup is opened with plain tools, then
+all is lost and restored.
 
 Started by `make demo`, which sets up the tools and builds the charm first. KEEP=1 leaves the model up.
 """
@@ -15,7 +16,8 @@ import sys
 import tempfile
 import time
 
-from demo_matrix import Matrix, wait_until_healthy
+from demo_bad_day import Life, bad_day
+from demo_matrix import Matrix
 from local_stack import (
     BUCKET,
     BUCKET_PATH,
@@ -26,6 +28,7 @@ from local_stack import (
     add_model,
     configure_backups,
     deploy_synapse,
+    expect,
     say,
     title,
 )
@@ -39,13 +42,6 @@ PASSPHRASE = "correct horse, \"battery\" 'staple' $HOME \\ é"
 KEEP = os.environ.get("KEEP") == "1"
 
 
-def expect(holds, text):
-    """Says `text` with a tick, or fails with it."""
-    if not holds:
-        raise Failed(f"expected: {text}")
-    say(f"   ok: {text}")
-
-
 def deploy(model, s3, folder):
     """A model with an active Synapse whose backups go to `s3`."""
     title("A model with an S3 store, and Synapse")
@@ -57,10 +53,9 @@ def deploy(model, s3, folder):
 
 
 def use(model):
-    """Fills the server; returns the messages sent and the media uploaded, by media id."""
+    """Fills the server; returns what its users have of it."""
     title(f"{len(USERS)} users, a room, {MESSAGES} messages, {MEDIA_FILES} media files")
-    base = "http://" + model.juju("expose", "synapse/0", "8008", read=True).strip().removeprefix("http://")
-    wait_until_healthy(base, 60)
+    base = model.expose()
     clients = {}
     for user in USERS:
         words = [f"username={user}"] + (["admin=true"] if user == USERS[0] else [])
@@ -79,7 +74,7 @@ def use(model):
         content = secrets.token_bytes(1000 + 500_000 * number)
         media[bob.upload(f"file {number} 'quoted'.bin", content)] = content
     say(f"   {alice.user_id} and {len(USERS) - 1} others are in {room}")
-    return messages, media
+    return Life(SERVER_NAME, clients, room, messages, media, alice.server_keys())
 
 
 def back_up(model):
@@ -121,7 +116,7 @@ def open_backup(s3, folder):
     return folder / "recovered"
 
 
-def compare(recovered, messages, media):
+def compare(recovered, life):
     title("What is in it")
     (database,) = recovered.rglob("homeserver.db")
     with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
@@ -131,13 +126,13 @@ def compare(recovered, messages, media):
         ).fetchall()
     expect(checked == [("ok",)], "PRAGMA integrity_check of the database says ok")
     bodies = sorted(json.loads(row)["content"]["body"] for (row,) in rows)
-    expect(bodies == sorted(messages), f"the database holds the {len(messages)} messages")
+    expect(bodies == sorted(life.messages), f"the database holds the {len(life.messages)} messages")
     (local,) = recovered.rglob("local_content")
-    for media_id, content in media.items():
+    for media_id, content in life.media.items():
         stored = local / media_id[:2] / media_id[2:4] / media_id[4:]
         if not stored.is_file() or stored.read_bytes() != content:
             raise Failed(f"the media file {media_id} is not what was uploaded")
-    say(f"   ok: {len(media)} media files are byte-equal to what was uploaded")
+    say(f"   ok: {len(life.media)} media files are byte-equal to what was uploaded")
     expect(any(recovered.rglob("*.signing.key")), "the signing key is there")
 
 
@@ -156,9 +151,10 @@ def main():
     try:
         s3 = S3Server(folder / "s3")
         deploy(model, s3, folder)
-        messages, media = use(model)
+        life = use(model)
         back_up(model)
-        compare(open_backup(s3, folder), messages, media)
+        compare(open_backup(s3, folder), life)
+        bad_day(model, s3, PASSPHRASE, life)
         done = True
     except (Failed, RuntimeError, subprocess.CalledProcessError) as error:
         say(f"\nThe demo failed: {error}")
@@ -175,7 +171,10 @@ def main():
             shutil.rmtree(folder, ignore_errors=True)
     title("Summary")
     if done:
-        say(f"{len(USERS)} users, {MESSAGES} messages and {MEDIA_FILES} media files were backed up, and found again in the backup.")
+        say(
+            f"{len(USERS)} users, {MESSAGES} messages and {MEDIA_FILES} media files were backed up, found in the backup by hand, lost "
+            "with the model and restored into a new one, then damaged in place and restored once more."
+        )
     say(f"{'Passed' if done else 'FAILED'} in {time.monotonic() - began:.0f} s.")
     return 0 if done else 1
 

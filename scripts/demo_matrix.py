@@ -1,7 +1,6 @@
 """As much of a Matrix client as the demo needs: one user's view of one homeserver."""
 
 import json
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -70,15 +69,25 @@ class Matrix:
         return self.call("POST", path, content=content)["content_uri"].rsplit("/", 1)[1]
 
 
-def wait_until_healthy(base, seconds):
-    """Returns once the homeserver at `base` says that it is well."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            with urllib.request.urlopen(base + "/health", timeout=5) as answer:
-                if answer.status == 200:
-                    return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.1)
+    def whoami(self):
+        """Returns whose token this is, if the homeserver still takes it."""
+        return self.call("GET", "/_matrix/client/v3/account/whoami")["user_id"]
+
+    def messages(self, room_id):
+        """Returns the texts of all messages in a room, oldest first."""
+        texts, start = [], ""
+        path = f"/_matrix/client/v3/rooms/{urllib.parse.quote(room_id)}/messages"
+        while True:
+            page = self.call("GET", f"{path}?dir=f&limit=100{start}")
+            texts += [event["content"]["body"] for event in page["chunk"] if event["type"] == "m.room.message"]
+            if "end" not in page:
+                return texts
+            start = f"&from={urllib.parse.quote(page['end'])}"
+
+    def download(self, server_name, media_id):
+        """Returns the content of an uploaded file."""
+        return self.call("GET", f"/_matrix/client/v1/media/download/{server_name}/{media_id}", decode=False)
+
+    def server_keys(self):
+        """Returns the keys with which the homeserver signs what it sends to others, by their ids."""
+        return self.call("GET", "/_matrix/key/v2/server")["verify_keys"]

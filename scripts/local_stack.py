@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".tools"
@@ -18,6 +19,13 @@ IMAGE = ROOT / "tests" / "images" / "ours.yaml"
 BUCKET = "backups"
 BUCKET_PATH = "synapse"
 S3_PORT = 8333
+# How the charm's options name the store, but for its keys.
+S3_OPTIONS = {
+    "s3_endpoint": f"http://127.0.0.1:{S3_PORT}",
+    "s3_region": "us-east-1",
+    "s3_bucket": BUCKET,
+    "s3_path": BUCKET_PATH,
+}
 
 
 class Failed(Exception):
@@ -32,6 +40,13 @@ def title(text):
     say(f"\n\033[1m== {text}\033[0m" if sys.stdout.isatty() else f"\n== {text}")
 
 
+def expect(holds, text):
+    """Says `text` with a tick, or fails with it."""
+    if not holds:
+        raise Failed(f"expected: {text}")
+    say(f"   ok: {text}")
+
+
 def wait_for(what, seconds, look):
     """Returns the first result of `look` that is true."""
     deadline = time.monotonic() + seconds
@@ -42,6 +57,15 @@ def wait_for(what, seconds, look):
                 return found
         time.sleep(0.1)
     raise Failed(f"waited {seconds} s for {what}")
+
+
+def is_healthy(base):
+    """Whether the homeserver at `base` says that it is well."""
+    try:
+        with urllib.request.urlopen(base + "/health", timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
 
 
 class S3Server:
@@ -108,6 +132,23 @@ class Model:
         answer = self.juju("run", "synapse/0", action, *parameters, "--wait=10m", "--format=json", read=True)
         return next(iter(json.loads(answer).values()))["results"]
 
+    def refused(self, action, *parameters):
+        """Runs an action of synapse/0 that fails, and returns why."""
+        words = ["run", "synapse/0", action, *parameters, "--wait=10m", "--format=json"]
+        say("$ juju-sim " + shlex.join(words))
+        done = subprocess.run([self.program, *words], env=self.environment, capture_output=True, text=True, check=False)
+        task = next(iter(json.loads(done.stdout).values()))
+        if task["status"] != "failed":
+            raise Failed(f"{action} was to be refused, but is {task['status']}")
+        return task["message"]
+
+    def expose(self):
+        """The address of synapse/0's homeserver on this machine, once it answers there."""
+        address = self.juju("expose", "synapse/0", "8008", read=True).strip().removeprefix("http://")
+        base = f"http://{address}"
+        wait_for("Synapse to answer", 60, lambda: is_healthy(base))
+        return base
+
     def paths(self):
         """Where things of synapse/0 are on this machine: `charm`, `storage/data`, `containers/synapse/pebble-socket`."""
         found, above = {}, []
@@ -130,14 +171,19 @@ def deploy_synapse(model, server_name):
     model.juju("config", "synapse", f"server_name={server_name}")
 
 
-def configure_backups(model, s3, passphrase, folder):
-    """A passphrase, and an s3-integrator that gives access to `s3`; its description is written to `folder`."""
+def configure_passphrase(model, passphrase):
+    """A secret with the passphrase, granted to Synapse."""
     uri = model.juju(
         "add-secret", "backup-passphrase", f"passphrase={passphrase}",
         shown="add-secret backup-passphrase passphrase=...", read=True,
     ).strip()  # fmt: skip
     model.juju("grant-secret", "backup-passphrase", "synapse")
     model.juju("config", "synapse", f"backup_passphrase_secret={uri}")
+
+
+def configure_backups(model, s3, passphrase, folder):
+    """A passphrase, and an s3-integrator that gives access to `s3`; its description is written to `folder`."""
+    configure_passphrase(model, passphrase)
     integrator = folder / "s3-integrator.yaml"
     data = {
         "access-key": s3.access_key,
