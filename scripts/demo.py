@@ -139,6 +139,7 @@ def compare(recovered, life):
 def say_what_next(model, s3, folder):
     say(f"\nThe model is still up. What to try next:\n\n  export JUJU_SIM_DATA={folder / 'models'} PATH={model.program.parent}:$PATH")
     for line in ("juju-sim status", "juju-sim run synapse/0 create-backup", "juju-sim run synapse/0 list-backups",
+                 "juju-sim run synapse/0 undo-restore", "juju-sim run synapse/0 verify-backup backup-id=latest",
                  "juju-sim run synapse/0 register-user username=dave", "juju-sim debug-log --replay --no-tail"):  # fmt: skip
         say(f"  {line}")
     say(f"\nTo end it: juju-sim destroy-model demo; kill -- -{s3.holder.pid}; rm -r {folder}")
