@@ -19,7 +19,7 @@ if [[ -n $STAGING ]]; then
 fi
 shopt -s nullglob
 now=$EPOCHSECONDS
-for folder in /tmp/synapse-charm-backup-* "$DATA_FOLDER"/.backup-backup-*; do
+for folder in /tmp/synapse-charm-* "$DATA_FOLDER"/.backup-backup-* "$DATA_FOLDER"/.verify-backup-*; do
     changed=$(stat --format=%Y -- "$folder") || continue
     if ((now - changed < SWEEP_MINUTES * 60)); then
         continue
