@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use pebble_client::Client;
+use pebble_client::{Client, ExitStatus};
 use serde::{Deserialize, Serialize};
 
 use super::limits::DATA_UID;
@@ -37,16 +37,25 @@ pub struct WorkloadTools {
 pub enum ProbeError {
     /// The workload did not answer.
     Workload(pebble_client::Error),
-    /// There is no bash in the image, or it did not come to its end.
+    /// There is no bash in the image.
     NoBash,
+    /// The look did not come to its end.
+    Ended(ExitStatus),
 }
 
 impl fmt::Display for ProbeError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Workload(_) => "cannot ask the workload which programs it has",
-            Self::NoBash => "cannot run bash in the workload's image; use an image that has it",
-        })
+        match self {
+            Self::Workload(_) => {
+                formatter.write_str("cannot ask the workload which programs it has")
+            }
+            Self::NoBash => formatter
+                .write_str("cannot run bash in the workload's image; use an image that has it"),
+            Self::Ended(how) => write!(
+                formatter,
+                "looking which programs the workload has did not come to its end: {how}; run the action again"
+            ),
+        }
     }
 }
 
@@ -54,7 +63,7 @@ impl std::error::Error for ProbeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Workload(error) => Some(error),
-            Self::NoBash => None,
+            Self::NoBash | Self::Ended(_) => None,
         }
     }
 }
@@ -77,7 +86,10 @@ pub async fn probe(container: &Client) -> Result<WorkloadTools, ProbeError> {
         Ok(output) if output.status.success() => {
             Ok(parse(&String::from_utf8_lossy(&output.stdout)))
         }
-        Ok(_) => Err(ProbeError::NoBash),
+        Ok(output) => Err(match output.status {
+            ExitStatus::Exited(_) | ExitStatus::FailedToStart => ProbeError::NoBash,
+            how => ProbeError::Ended(how),
+        }),
         Err(error) if error.is_not_found() => Err(ProbeError::NoBash),
         Err(error) => Err(ProbeError::Workload(error)),
     }
