@@ -1,5 +1,5 @@
 # Each recipe is a script in scripts/; CI (.ci/run) runs the same ones.
-.PHONY: demo test lint bench charm pack set-up
+.PHONY: demo test lint bench chaos charm pack set-up
 
 # The main job for real: a Synapse with data is deployed, backed up, and the backup read back.
 demo:
@@ -18,6 +18,11 @@ lint:
 bench:
 	@scripts/set-up
 	@scripts/bench
+
+# Random kills while backups are made and restored: `make chaos N=200 SEED=7`.
+chaos:
+	@scripts/set-up
+	@N='$(N)' SEED='$(SEED)' scripts/chaos
 
 # build/charm: the charm as Juju would unpack it, from the debug build (tests run this one).
 charm:

@@ -73,6 +73,30 @@ fn s3_server_with_its_own_authority_is_trusted_only_by_who_is_told_to() {
 }
 
 #[test]
+fn s3_server_that_was_killed_comes_back_with_what_it_had() {
+    let mut server = S3Server::start();
+    server.create_bucket("backups");
+    let big = vec![7; 3_000_000];
+    for (key, content) in [("one", &b"1"[..]), ("folder/big", &big)] {
+        server.put_object("backups", key, content);
+    }
+    let socket = server.socket();
+    for _ in 0..2 {
+        server.kill();
+        assert!(std::os::unix::net::UnixStream::connect(&socket).is_err());
+        server.restart();
+        assert_eq!(server.socket(), socket);
+        assert_eq!(server.object("backups", "one").unwrap(), b"1");
+        assert_eq!(server.object("backups", "folder/big").unwrap(), big);
+        let mut put = server.aws();
+        put.args(["s3", "cp", "-", "s3://backups/after"]);
+        assert!(run(put, &big).status.success());
+        assert_eq!(server.objects("backups", "").len(), 3);
+        server.remove("backups", "after");
+    }
+}
+
+#[test]
 fn s3_server_is_gone_after_drop() {
     let server = S3Server::start_with_https(Certificate::SelfSigned);
     let (address, socket) = (server.address(), server.socket());

@@ -16,6 +16,7 @@ RESTLESS = (
     "_temp_",
     "background_updates",
     "current_state_delta_stream",
+    "delayed_",
     "device_lists_",
     "devices",
     "e2e_fallback_keys_json",
@@ -28,16 +29,20 @@ RESTLESS = (
     "presence_stream",
     "scheduled_tasks",
     "sliding_sync",
+    "room_stats_",
     "stats_incremental_position",
     "stream_positions",
     "user_daily_visits",
     "user_directory",
     "user_ips",
+    "user_stats_",
     "users_in_public_rooms",
     "users_who_share",
     "worker_locks",
     "sqlite_",
 )
+
+RESTLESS_COLUMNS = ("last_access_ts", "last_validated")
 
 
 def digest(parts):
@@ -58,7 +63,9 @@ def tables(database):
         for (name,) in sorted(names):
             name = name.decode()
             if not name.startswith(RESTLESS):
-                rows = connection.execute('SELECT * FROM "' + name.replace('"', '""') + '"')
+                columns = [row[1].decode() for row in connection.execute(f'PRAGMA table_info("{name}")')]
+                columns = [f'"{column}"' for column in columns if column not in RESTLESS_COLUMNS]
+                rows = connection.execute(f'SELECT {", ".join(columns)} FROM "{name}"')
                 yield f"table {name}", digest(sorted(repr(row).encode() for row in rows))
 
 

@@ -13,6 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -229,11 +230,13 @@ pub struct Fingerprint(BTreeMap<String, String>);
 impl Fingerprint {
     /// Of the main unit's volume, whose Synapse may run.
     pub fn of(model: &Model) -> Self {
-        let printed = command("python3", |python| {
-            python
-                .arg(root().join("tests/support/fingerprint.py"))
-                .arg(model.data())
-        });
+        Self::of_folder(&model.data())
+    }
+
+    /// Of a folder that is like a volume, such as an archive's.
+    pub fn of_folder(folder: &Path) -> Self {
+        let program = root().join("tests/support/fingerprint.py");
+        let printed = command("python3", |python| python.arg(program).arg(folder));
         Self(serde_json::from_str(&printed).unwrap())
     }
 

@@ -78,6 +78,54 @@ impl S3Server {
         panic!("the S3 server ended three times before it answered");
     }
 
+    /// Kills the server; what it has stored stays.
+    pub fn kill(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        // The process was the sandbox; the server in it is killed with it, a moment later.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.facts.is_empty()
+            && TcpStream::connect(self.address()).is_ok()
+            && Instant::now() < deadline
+        {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Starts a server that was killed, with what it had stored, and waits until it answers. Its unix socket is where
+    /// it was, its ports are others.
+    pub fn restart(&mut self) {
+        for _ in 0..3 {
+            self.facts.clear();
+            let folder = self.folder.path();
+            must(fs::remove_file(folder.join("s3.env")));
+            let log = must(File::options().append(true).open(folder.join("log")));
+            let mut command = Command::new(root().join("scripts/s3-server"));
+            command.arg(folder).stdout(must(log.try_clone()));
+            self.process = must(command.stderr(log).spawn());
+            if self.wait_until_it_answers() && self.wait_until_it_stores() {
+                return;
+            }
+        }
+        panic!("the S3 server does not come back:\n{}", self.log());
+    }
+
+    // Its part that holds the content of objects answers a little later than the others.
+    fn wait_until_it_stores(&self) -> bool {
+        let deadline = Instant::now() + START_DEADLINE;
+        let ask = |method: &str, body: &[u8]| request(self.filer(), method, "/probe", body);
+        while Instant::now() < deadline {
+            let probe = [7; 10_000];
+            if ask("PUT", &probe).is_ok_and(|answer| answer.status < 300)
+                && ask("GET", &[]).is_ok_and(|answer| answer.body == probe)
+            {
+                return ask("DELETE", &[]).is_ok();
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        false
+    }
+
     fn try_start(certificate: Option<Certificate>) -> Option<Self> {
         // Not where TMPDIR says: its unix sockets need a short path.
         let folder = must(tempfile::Builder::new().prefix("s3-").tempdir_in("/tmp"));
@@ -313,16 +361,7 @@ impl S3Server {
 impl Drop for S3Server {
     fn drop(&mut self) {
         // Its data goes with it, so there is nothing to stop cleanly.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        // The process was the sandbox; the server in it is killed with it, a moment later.
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while !self.facts.is_empty()
-            && TcpStream::connect(self.address()).is_ok()
-            && Instant::now() < deadline
-        {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        self.kill();
     }
 }
 
