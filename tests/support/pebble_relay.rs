@@ -107,6 +107,13 @@ impl PebbleRelay {
         self.shared.lock().point = Some(point);
     }
 
+    /// Lets all pass again, up to another point if there is one.
+    pub fn go_on(&self, to: Option<Point>) {
+        let mut state = self.shared.lock();
+        (state.point, state.reached, state.stopped) = (to, false, false);
+        self.shared.changed.notify_all();
+    }
+
     /// Waits until the point is reached or `over` says that it never will be; says which.
     pub fn reaches(&self, deadline: Duration, mut over: impl FnMut() -> bool) -> bool {
         let deadline = Instant::now() + deadline;
@@ -126,7 +133,12 @@ impl PebbleRelay {
         true
     }
 
-    /// What was done to the journal so far.
+    /// Lets go of Pebble's own socket: Pebble is about to be killed, and the next one makes a new one.
+    pub fn let_go(&self) {
+        fs::remove_file(&self.real).unwrap();
+    }
+
+    /// What was done to the journal so far, or would have been.
     pub fn entries(&self) -> Vec<Entry> {
         self.shared.lock().entries.clone()
     }
@@ -181,9 +193,7 @@ impl Shared {
                 && last.as_ref() != Some(&entry)
         });
         state.stopped = before || after;
-        if !after {
-            state.entries.push(entry);
-        }
+        state.entries.push(entry);
         if after {
             state.reached = true;
             self.changed.notify_all();
@@ -234,7 +244,7 @@ fn answers(
         if client.write_all(&piece[..length]).is_err() {
             break;
         }
-        if *is_point.lock().unwrap() {
+        if std::mem::take(&mut *is_point.lock().unwrap()) {
             shared.reach();
         }
     }
@@ -309,15 +319,16 @@ fn end_of_chunks(bytes: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// What a request does to the journal: by Pebble's file API, or by a command that is given the journal's text.
+/// What a request does to the journal.
 fn entry_of(request: &[u8]) -> Option<Entry> {
-    let text = String::from_utf8_lossy(request).replace("\\\"", "\"");
-    if !text.starts_with("POST ") || !text.contains(JOURNAL) {
+    let text = String::from_utf8_lossy(request);
+    if !text.starts_with("POST /v1/files") || !text.contains(JOURNAL) {
         return None;
     }
     let step = text
         .split_once("\"step\":\"")
         .and_then(|(_, rest)| rest.split_once('"'))
         .map(|(step, _)| Entry::Step(step.to_owned()));
-    step.or_else(|| text.contains("remove").then_some(Entry::Removed))
+    let removed = text.contains("\"action\":\"remove\"");
+    step.or_else(|| removed.then_some(Entry::Removed))
 }
