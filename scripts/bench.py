@@ -1,10 +1,11 @@
 """Measures the charm and prints what was found beside what is aimed for. Nothing is asserted: the machine decides.
 
 Started by `make bench`, which sets up the tools and builds the charm first. `--quick` measures once instead of five
-times; `--only hooks`, `--only backup`, `--only restore` or `--only memory` does one part.
+times; `--only` with hooks, memory, backup, restore or list does one part.
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import shutil
@@ -30,6 +31,7 @@ from bench_backup import (
     roots_of,
 )
 from bench_charm import MeasuredCharm
+from bench_list import BACKUPS, OBJECTS, Counter, measure_list
 from bench_restore import PLAIN_RESTORE, restore
 from local_stack import Failed, Model, S3Server, add_model, configure_backups, deploy_synapse, say, title
 
@@ -162,6 +164,26 @@ def measure_memory(model, s3, store, charm):
         row(f"peak memory with {held:.0f} MB of data", f"{peak / MEGABYTE:.1f} MB", "does not grow")
 
 
+def measure_listing(runs):
+    """list-backups in a model and with an S3 server of its own."""
+    title(f"list-backups with {BACKUPS} backups of {len(OBJECTS)} objects: {runs} runs, {load()}")
+
+    with stack("bench-list") as (model, s3, folder):
+        counter = Counter(s3.socket, folder / "counted.sock")
+        s3.socket = str(folder / "counted.sock")
+        add_model(model, s3)
+        deploy_synapse(model, SERVER_NAME)
+        configure_backups(model, s3, PASSPHRASE, folder)
+        model.juju("wait-for", "synapse/0", "active", "--timeout", "5m")
+        times, peaks, requests = measure_list(model, s3, counter, runs)
+    pages = -(-BACKUPS * len(OBJECTS) // 1000)
+    row("from the action's start to its result", spread(times, lambda seconds: f"{seconds:.1f}") + " s")
+    row("peak memory", spread([peak / MEGABYTE for peak in peaks], lambda mb: f"{mb:.1f}") + " MB", "under 50")
+    row("requests", spread([len(each) for each in requests], lambda count: f"{count:.0f}"), f"{pages} pages of a listing")
+    others = {one for each in requests for one in each if "list-type=2" not in one}
+    row("requests that are no listing", str(len(others)), "none")
+
+
 def measure(arguments, model, s3, folder):
     runs = 1 if arguments.quick else 5
     parts = arguments.only or ["hooks", "memory", "backup", "restore"]
@@ -189,25 +211,39 @@ def measure(arguments, model, s3, folder):
 def main():
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="measure once")
-    parser.add_argument("--only", action="append", choices=("hooks", "memory", "backup", "restore"), help="do this part")
+    parser.add_argument(
+        "--only", action="append", choices=("hooks", "memory", "backup", "restore", "list"), help="do this part"
+    )
     arguments = parser.parse_args()
     # The model and the server have to be ended in any case.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="bench-", dir="/tmp"))
-    model, s3, done = Model("bench", folder / "models", quiet=True), None, False
+    parts = arguments.only or ["hooks", "memory", "backup", "restore", "list"]
     try:
-        s3 = S3Server(folder / "s3")
-        measure(arguments, model, s3, folder)
-        done = True
+        if set(parts) - {"list"}:
+            with stack("bench") as (model, s3, folder):
+                measure(arguments, model, s3, folder)
+        if "list" in parts:
+            measure_listing(1 if arguments.quick else 5)
     except (Failed, subprocess.CalledProcessError) as error:
         say(f"\nThe benchmark ended early: {error}")
+        return 1
+    return 0
+
+
+@contextlib.contextmanager
+def stack(name):
+    """A model's name, not added yet, an S3 server and a folder, gone at the end."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="bench-", dir="/tmp"))
+    model, s3 = Model(name, folder / "models", quiet=True), None
+    try:
+        s3 = S3Server(folder / "s3")
+        yield model, s3, folder
     finally:
         if model.up:
-            model.juju("destroy-model", "bench", "--no-prompt")
+            model.juju("destroy-model", name, "--no-prompt")
         if s3:
             s3.stop()
         shutil.rmtree(folder, ignore_errors=True)
-    return 0 if done else 1
 
 
 if __name__ == "__main__":

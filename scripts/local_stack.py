@@ -79,6 +79,7 @@ class S3Server:
         wait_for("the S3 server to say where it is", 30, lambda: (folder / "s3.env").exists())
         facts = dict(line.split("=", 1) for line in (folder / "s3.env").read_text().splitlines())
         self.socket = facts["S3_SOCKET"]
+        self.filer = facts["S3_FILER"]
         self.access_key = facts["S3_ACCESS_KEY"]
         self.secret_key = facts["S3_SECRET_KEY"]
         self.environment = {
