@@ -92,6 +92,12 @@ pub const RESERVE_PERCENT: u64 = 5;
 /// ... and at most this much.
 pub const MAX_RESERVE_BYTES: u64 = 1024 * MIB;
 
+/// Media may grow by this part of itself while it is read ...
+pub const GROWTH_DIVISOR: u64 = 20;
+
+/// ... and by this much in any case; a restore takes a little more than both.
+pub const LEAST_GROWTH_BYTES: u64 = 1_000_000;
+
 /// Room that a file or folder takes beside its content.
 pub const BYTES_A_FILE: u64 = 4096;
 

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::pipeline::Made;
 use super::receipt::Receipt;
-use super::report::{Measured, Report};
+use super::report::{Contents, Measured, Report};
 use super::{CreateJob, markers};
 use crate::backup::catalog::entry::names;
 use crate::backup::catalog::manifest::{ArchiveManifest, ENGINE, FORMAT, Manifest};
@@ -26,7 +26,9 @@ use crate::backup::job::patience::patiently;
 use crate::backup::job::progress::{Counters, JobCounters};
 use crate::backup::job::watch::watch;
 use crate::backup::job::{BackupError, NextStep, Progress, Runner, Stage, of_end};
-use crate::backup::limits::{CLEAN_UP, SNAPSHOT_ROOM_PERCENT, reserve_bytes};
+use crate::backup::limits::{
+    CLEAN_UP, GROWTH_DIVISOR, LEAST_GROWTH_BYTES, SNAPSHOT_ROOM_PERCENT, reserve_bytes,
+};
 use crate::backup::owner::{Claim, Owner};
 use crate::backup::passphrase::Passphrase;
 use crate::backup::paths::{BackupPaths, get_paths_to_backup};
@@ -150,6 +152,7 @@ impl<'a> Running<'a> {
             tokio::try_join!(self.make_archives(&paths, &measured, counters), async {
                 upload_canary.await.map_err(BackupError::from)
             })?;
+        check_growth(&measured.media, made.1.sent.bytes)?;
         self.verify(&self.manifest(&measured, &made)).await?;
         Ok((measured, made))
     }
@@ -393,9 +396,33 @@ fn check_room(measured: &Measured) -> Result<(), BackupError> {
     ))
 }
 
+/// The first member of an archive says how much will follow, and a restore takes little more: what grew further while it
+/// was read would be a backup that no restore takes.
+fn check_growth(measured: &Contents, sent_bytes: u64) -> Result<(), BackupError> {
+    let more = sent_bytes.saturating_sub(measured.archive_bytes);
+    if more <= (measured.bytes / GROWTH_DIVISOR).max(LEAST_GROWTH_BYTES) {
+        return Ok(());
+    }
+    let message = format!("media grew by {} while it was read", table::size(more));
+    Err(BackupError::new(Stage::Verify, message, NextStep::again()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn media_that_grew_by_more_than_a_restore_takes_is_no_backup() {
+        let measured = |bytes| Contents {
+            bytes,
+            archive_bytes: bytes,
+            ..Contents::default()
+        };
+        assert!(check_growth(&measured(100_000_000), 105_000_000).is_ok());
+        assert!(check_growth(&measured(1_000), 1_000_000).is_ok());
+        let error = check_growth(&measured(100_000_000), 106_000_000).unwrap_err();
+        assert!(error.to_string().contains("grew by 6.0 MB"), "{error}");
+    }
 
     #[test]
     fn room_for_the_copy_and_the_reserve_is_needed() {

@@ -112,6 +112,7 @@ class Places:
             and not below(self.media, root)
             and not root.startswith(self.database)
             and not self.state_kind(root)
+            and not any(below(root, other) or below(other, root) for other in self.extra)
         )
         if not good:
             raise Refused(f"its manifest promises {shown(root)}, which is no extra path")
@@ -145,12 +146,10 @@ class LegacyPlaces(Places):
         kind = self.state_kind(path)
         if kind == "key":
             return kind, path, path
+        # Synapse keeps a -wal. A -journal is nothing of its, and can name a file that SQLite removes.
         if path in (self.database, self.database + b"-wal"):
             return "database", self.database, path
-        if path == self.database + b"-journal":
-            # SQLite removes a file that it names, wherever that is, when it opens the database beside it.
-            raise Refused(f"it holds {shown(path)}, which a database of Synapse never has at rest")
-        if path.startswith(self.database) and b"/" not in path[len(self.database) :]:
+        if path == self.database + b"-shm":
             return "settings", path, path
         above, found, inside = (b"/" + path).partition(b"/local_")
         if not found or not above:
@@ -178,7 +177,7 @@ class Extraction:
             raise Refused(f"{shown(name)} is too large")
         try:
             value = json.loads(self.stream.exactly(member.size))
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
             raise Refused(f"{shown(name)} cannot be understood")
@@ -253,8 +252,7 @@ class Extraction:
     def run(self):
         found = members(self.stream)
         if self.plan["format"] is None:
-            for member in found:
-                self.take(member)
+            self.run_legacy(found)
         else:
             self.run_ours(found)
         seen = sorted(self.names)
@@ -264,15 +262,29 @@ class Extraction:
         facts = {name: self.manifest.get(name) for name in ("server_name", "synapse_version")}
         say(extracted={"entries": self.entries + own, "bytes": self.bytes, **facts})
 
+    def run_legacy(self, found):
+        """Without a manifest the signing key says whose backup it is, and later the database."""
+        suffix = b".signing.key"
+        keys = set()
+        for member in found:
+            self.take(member)
+            name = member.name.split(b"/")[-1]
+            if name.endswith(suffix):
+                keys.add(name[: -len(suffix)])
+        if not self.entries:
+            raise Refused("nothing is in it")
+        if keys and os.fsencode(self.plan["server_name"]) not in keys:
+            raise Refused(f"its signing key is that of {shown(sorted(keys)[0])}, not of {self.plan['server_name']}")
+
     def run_ours(self, found):
         first = next(found, None)
         if first is None:
-            raise Ended("it is empty")
+            raise Ended("it was cut: nothing is in it")
         self.begin(first)
         ended = False
         for member in found:
             if ended:
-                raise Refused(f"{shown(member.name)} follows its end marker")
+                raise Refused(f"{shown(member.name)} lies behind its end marker")
             if member.name.startswith(OWN_FOLDER):
                 if self.own(member, END).get("end") is not True:
                     raise Refused("its end marker cannot be understood")
@@ -280,7 +292,7 @@ class Extraction:
             else:
                 self.take(member)
         if not ended:
-            raise Ended("it has no end marker: it was cut")
+            raise Ended("it was cut: it has no end marker")
 
 
 def main():

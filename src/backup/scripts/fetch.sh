@@ -44,16 +44,16 @@ fi
 # gpg hands out what it cannot vouch for, and takes a message that nobody encrypted.
 declare -A said=()
 while read -r _ word _; do
-    said[$word]=$((${said[$word]-0} + 1))
+    [[ $word == +([A-Z0-9_]) ]] && said[$word]=$((${said[$word]-0} + 1))
 done <"$JOB_DIR/gpg-status-$ARCHIVE"
-verdict=
-for word in BEGIN_DECRYPTION PLAINTEXT DECRYPTION_OKAY GOODMDC END_DECRYPTION; do
-    verdict+=${said[$word]-0}
+words='' whole=true
+for word in "${!said[@]}"; do
+    words+="${words:+,}\"$word\":${said[$word]}"
 done
-opened=false whole=false
-((${said[PLAINTEXT]-0} > 0)) && opened=true
-[[ $verdict == 11111 ]] && whole=true
-printf '{"verdict":{"opened":%s,"whole":%s}}\n' "$opened" "$whole"
+for word in BEGIN_DECRYPTION PLAINTEXT DECRYPTION_OKAY GOODMDC END_DECRYPTION; do
+    ((${said[$word]-0} == 1)) || whole=false
+done
+printf '{"verdict":{"whole":%s,"words":{%s}}}\n' "$whole" "$words"
 
 examined=0
 if [[ ${statuses[*]} == '0 0 0 0' && $whole == true && -n $DATABASE ]]; then

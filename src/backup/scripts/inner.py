@@ -59,6 +59,8 @@ class Contents:
         self.archive_bytes += ROOM_FOR_A_MEMBER
         if len(path) > 100:
             self.archive_bytes += ROOM_FOR_A_MEMBER + padded(len(path))
+        if stat.S_ISLNK(status.st_mode) or stat.S_ISFIFO(status.st_mode) or stat.S_ISBLK(status.st_mode) or stat.S_ISCHR(status.st_mode):
+            give_up(f"cannot back up {os.fsdecode(path)}: it is a link or a special file, which no restore takes")
         if stat.S_ISREG(status.st_mode):
             self.files += 1
             self.bytes += status.st_size

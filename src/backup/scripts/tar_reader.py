@@ -3,8 +3,8 @@ BLOCK = 512
 RECORD_BYTES = 20 * BLOCK
 BUFFER_BYTES = 1 << 20
 LONGEST_NAME_BYTES = 1 << 16
-# What the kernel can store.
-MOST_NANOSECONDS = 1 << 62
+# Further off than any clock.
+MOST_NANOSECONDS = (1 << 40) * 10**9
 # fcntl has the name from Python 3.10 on.
 F_SETPIPE_SZ = 1031
 
@@ -65,7 +65,7 @@ class Stream:
         """The next so many bytes as views that hold until the next call."""
         while size:
             if self.start == self.end and not self.fill():
-                raise Ended("it ends in the middle")
+                raise Ended("it was cut: it ends in the middle")
             piece = self.view[self.start : min(self.end, self.start + size)]
             self.start += len(piece)
             size -= len(piece)
@@ -80,7 +80,7 @@ class Stream:
         limit = self.total - (self.end - self.start) + RECORD_BYTES
         while self.start < self.end or self.fill():
             if any(self.view[self.start : self.end]) or self.total > limit:
-                raise Refused("something follows the end of the archive")
+                raise Refused("something lies behind the end of the archive")
             self.start = self.end
 
 
@@ -144,17 +144,17 @@ def members(stream):
             return
         found = number(header[148:156], "checksum")
         if found != sum(header) - sum(header[148:156]) + 8 * 32:
-            raise Refused("something else is where a header must be")
+            raise Refused("it is no tar archive, or damaged: something else is where a header must be")
         size = number(header[124:136], "size")
         kind = header[156:157]
         name = header[:100].split(b"\0", 1)[0]
         if header[257:263] == b"ustar\0" and header[345]:
             name = header[345:500].split(b"\0", 1)[0] + b"/" + name
         if not 0 <= size < 1 << 62:
-            raise Refused(f"{shown(name)} has an impossible size")
+            raise Refused(f"the header of {shown(name)} has an impossible size")
         if kind in (b"L", b"x"):
             if size > LONGEST_NAME_BYTES:
-                raise Refused("a name in it is too long")
+                raise Refused("a name, or another extended header, is too long")
             content = stream.exactly(size)
             stream.skip(-size % BLOCK)
             extended.update({b"path": content.split(b"\0", 1)[0]} if kind == b"L" else pax_values(content))
@@ -162,7 +162,7 @@ def members(stream):
         name = extended.get(b"path", name)
         if b"size" in extended:
             if not extended[b"size"].isdigit() or len(extended[b"size"]) > 18:
-                raise Refused(f"{shown(name)} has an impossible size")
+                raise Refused(f"the header of {shown(name)} has an impossible size")
             size = int(extended[b"size"])
         if kind not in (b"0", b"\0", b"5"):
             raise Refused(f"{shown(name)} is {REFUSED_KINDS.get(kind, 'of an unknown kind')}")
@@ -171,6 +171,7 @@ def members(stream):
             raise Refused(f"the folder {shown(name)} has content")
         mtime_ns = nanoseconds(extended[b"mtime"]) if b"mtime" in extended else number(header[136:148], "time") * 10**9
         extended = {}
-        mtime_ns = max(-MOST_NANOSECONDS, min(mtime_ns, MOST_NANOSECONDS))
+        if abs(mtime_ns) > MOST_NANOSECONDS:
+            raise Refused(f"{shown(name)} has an impossible time")
         yield Member(name, folder, size, number(header[100:108], "mode"), mtime_ns)
         stream.skip(-size % BLOCK)

@@ -71,14 +71,7 @@ impl End {
         match self.first_cause() {
             Some(cause) => Some(self.of_stage(archive, cause)),
             None if self.verdict.whole => None,
-            None => {
-                let message = format!(
-                    "the {archive} archive is refused: it is not one encrypted message and nothing beside it"
-                );
-                let next = "restore another backup; somebody has put this object into the bucket";
-                let error = StagingError::new(Stage::Program("gpg"), message, next);
-                Some(error.with_log(self.log_tail).blaming_backup())
-            }
+            None => Some(self.of_gpg(archive, "").with_log(self.log_tail)),
         }
     }
 
@@ -100,7 +93,9 @@ impl End {
             }
             ("gpg", _) => self.of_gpg(archive, &said),
             ("zstd", _) => {
-                let message = format!("the {archive} archive is damaged: {said}");
+                let message = format!(
+                    "the {archive} archive is refused: zstd cannot read it, it is damaged or cut ({said})"
+                );
                 StagingError::new(stage, message, OTHER_BACKUP).blaming_backup()
             }
             ("extract" | "examine", REFUSED | ENDED_EARLY) => {
@@ -125,16 +120,49 @@ impl End {
         error.with_log(self.log_tail)
     }
 
+    /// What gpg's status lines and its exit code mean together.
     fn of_gpg(&self, archive: &str, said: &str) -> StagingError {
+        let has = |word| self.verdict.has(word);
+        let is_message = has("NEED_PASSPHRASE_SYM") || has("BEGIN_DECRYPTION");
+        let fault = if has("ENC_TO") {
+            "it was encrypted for a public key"
+        } else if has("PLAINTEXT") && !is_message {
+            "it is not encrypted"
+        } else if !is_message {
+            "it is no message of gpg"
+        } else if self.log_tail.contains("not integrity protected") {
+            "it has no protection of its integrity"
+        } else if has("PLAINTEXT") && has("NODATA") {
+            "something lies behind the encrypted message, or the message is damaged"
+        } else if !has("PLAINTEXT") && has("BEGIN_DECRYPTION") {
+            return self.of_passphrase(archive, said);
+        } else {
+            "it is damaged or cut"
+        };
+        let said = if said.is_empty() {
+            String::new()
+        } else {
+            format!(" ({said})")
+        };
+        let message = format!("the {archive} archive is refused: {fault}{said}");
+        StagingError::new(Stage::Program("gpg"), message, OTHER_BACKUP).blaming_backup()
+    }
+
+    /// gpg cannot tell a wrong passphrase from a damaged beginning.
+    fn of_passphrase(&self, archive: &str, said: &str) -> StagingError {
         let stage = Stage::Program("gpg");
-        let is_encrypted = self.status("gpg") == 2 && !said.contains("no valid OpenPGP data");
-        if !self.verdict.opened && !self.is_passphrase_proven && is_encrypted {
-            let message = format!("the passphrase does not open the {archive} archive: {said}");
-            let next = NextStep::then_again("set the passphrase that the backup was made with");
-            return StagingError::new(stage, message, next);
+        if self.is_passphrase_proven {
+            let message = format!(
+                "the {archive} archive is refused: it is damaged or cut, or was encrypted with another passphrase than the \
+                 backup's canary ({said})"
+            );
+            return StagingError::new(stage, message, OTHER_BACKUP).blaming_backup();
         }
-        let message = format!("the {archive} archive is damaged or cut: {said}");
-        StagingError::new(stage, message, OTHER_BACKUP).blaming_backup()
+        let message = format!(
+            "the passphrase does not open the {archive} archive, or it is damaged ({said})"
+        );
+        let next = NextStep::then_again("set the passphrase that the backup was made with");
+        StagingError::new(stage, message, next)
     }
 }
 
@@ -200,29 +228,106 @@ mod tests {
         );
     }
 
+    fn verdict(words: &[&str]) -> Verdict {
+        let words = words.iter().map(|word| ((*word).to_owned(), 1));
+        Verdict {
+            whole: false,
+            words: words.collect(),
+        }
+    }
+
+    fn fault(words: &[&str], log_tail: &str) -> StagingError {
+        let end = End {
+            verdict: verdict(words),
+            ..end(&[("gpg", 2), ("extract", 66)], log_tail)
+        };
+        end.failure("media").unwrap()
+    }
+
     #[test]
-    fn message_that_nobody_encrypted_is_refused_though_all_stages_succeeded() {
-        let error = end(&[("aws", 0), ("gpg", 0), ("extract", 0)], "")
-            .failure("media")
-            .unwrap();
+    fn what_gpg_takes_but_nobody_encrypted_is_refused() {
+        let stages = [("aws", 0), ("gpg", 0), ("extract", 0)];
+        let open = End {
+            verdict: verdict(&["PLAINTEXT"]),
+            ..end(&stages, "")
+        };
+        let error = open.failure("media").unwrap();
         assert!(
-            error.blames_backup() && error.to_string().contains("not one encrypted message"),
+            error.blames_backup() && error.to_string().contains("not encrypted"),
             "{error}"
         );
+        let whole = Verdict {
+            whole: true,
+            ..verdict(&[])
+        };
+        let good = End {
+            verdict: whole,
+            ..end(&stages, "")
+        };
+        assert!(good.failure("media").is_none());
+    }
+
+    #[test]
+    fn faults_that_gpg_sees_are_told_apart() {
+        let rows: [(&[&str], &str, &str); 5] = [
+            (
+                &["ENC_TO", "BEGIN_DECRYPTION"],
+                "gpg: decryption failed: No secret key",
+                "public key",
+            ),
+            (
+                &["NODATA"],
+                "gpg: no valid OpenPGP data found.",
+                "no message of gpg",
+            ),
+            (
+                &["NEED_PASSPHRASE_SYM", "BEGIN_DECRYPTION", "PLAINTEXT"],
+                "gpg: WARNING: message was not integrity protected",
+                "integrity",
+            ),
+            (
+                &[
+                    "NEED_PASSPHRASE_SYM",
+                    "BEGIN_DECRYPTION",
+                    "PLAINTEXT",
+                    "NODATA",
+                ],
+                "",
+                "behind",
+            ),
+            (
+                &[
+                    "NEED_PASSPHRASE_SYM",
+                    "BEGIN_DECRYPTION",
+                    "PLAINTEXT",
+                    "BADMDC",
+                ],
+                "",
+                "damaged or cut",
+            ),
+        ];
+        for (words, log_tail, told) in rows {
+            let error = fault(words, log_tail);
+            assert!(
+                error.blames_backup() && error.to_string().contains(told),
+                "{error}"
+            );
+        }
     }
 
     #[test]
     fn passphrase_is_blamed_only_while_nothing_proves_it() {
-        let stages = [("gpg", 2), ("extract", 66)];
         let log = "gpg: decryption failed: Bad session key";
-        let error = end(&stages, log).failure("legacy").unwrap();
+        let words = ["NEED_PASSPHRASE_SYM", "BEGIN_DECRYPTION"];
+        let error = fault(&words, log);
         assert!(
-            !error.blames_backup() && error.to_string().contains("passphrase"),
+            !error.blames_backup() && error.to_string().contains("passphrase does not open"),
             "{error}"
         );
         let proven = End {
             is_passphrase_proven: true,
-            ..end(&stages, log)
+            verdict: verdict(&words),
+            ..end(&[("gpg", 2), ("extract", 66)], log)
         };
         let error = proven.failure("state").unwrap();
         assert!(

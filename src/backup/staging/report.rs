@@ -47,12 +47,18 @@ pub(super) struct Extracted {
 }
 
 /// gpg's status.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct Verdict {
-    /// The passphrase fits.
-    pub(super) opened: bool,
     /// It was one encrypted message, unchanged, and nothing else.
     pub(super) whole: bool,
+    /// How often gpg said what.
+    pub(super) words: BTreeMap<String, u32>,
+}
+
+impl Verdict {
+    pub(super) fn has(&self, word: &str) -> bool {
+        self.words.contains_key(word)
+    }
 }
 
 /// A good database.
@@ -81,10 +87,10 @@ mod tests {
             }))
         );
         assert_eq!(
-            parse(r#"{"verdict":{"opened":true,"whole":false}}"#),
+            parse(r#"{"verdict":{"whole":false,"words":{"NODATA":2}}}"#),
             Some(Report::Verdict(Verdict {
-                opened: true,
-                whole: false
+                whole: false,
+                words: BTreeMap::from([("NODATA".to_owned(), 2)])
             }))
         );
         assert_eq!(
