@@ -5,6 +5,7 @@
 #          and of our own format: format, id, server_name, engine
 
 import array
+import errno
 
 OWN_FOLDER = b".synapse-backup/"
 MANIFEST, END = OWN_FOLDER + b"manifest.json", OWN_FOLDER + b"end.json"
@@ -231,6 +232,10 @@ class Extraction:
                 self.tree.file(parts, member, self.stream)
         except FileExistsError:
             raise Refused(f"{shown(path)} is in it twice") from None
+        except OSError as error:
+            if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                raise Refused(f"{shown(path)} lies below what is no folder") from None
+            raise
         if root not in self.roots:
             self.roots.add(root)
             self.tell(root)
@@ -305,7 +310,7 @@ def main():
         give_up(f"the {plan['archive']} archive is not whole: {ended}", 66)
     except OSError as error:
         what = shown(os.fsencode(error.filename)) if isinstance(error.filename, (str, bytes)) else "a file"
-        status = 74 if error.errno in (28, 122) else 73
+        status = 74 if error.errno in (errno.ENOSPC, errno.EDQUOT) else 73
         give_up(f"cannot write {what} to the data volume: {error.strerror}", status)
 
 

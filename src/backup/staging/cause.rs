@@ -129,7 +129,7 @@ impl End {
         } else if has("PLAINTEXT") && !is_message {
             "it is not encrypted"
         } else if !is_message {
-            "it is no message of gpg"
+            "it is no message of gpg, or cut at its beginning"
         } else if self.log_tail.contains("not integrity protected") {
             "it has no protection of its integrity"
         } else if has("PLAINTEXT") && has("NODATA") {
