@@ -132,7 +132,7 @@ impl LogTail {
             },
             () = tokio::time::sleep_until(self.next_look) => {
                 self.next_look = Instant::now() + LOOK_PERIOD;
-                if !self.started().await?.is_subset(&self.covered) {
+                if !started(&self.client, &self.services).await?.is_subset(&self.covered) {
                     self.stream = None;
                 }
             }
@@ -142,7 +142,7 @@ impl LogTail {
 
     async fn open(&mut self) -> Result<(), Error> {
         // Before the request: what is started in between is covered by it, and looked at once more.
-        self.covered = self.started().await?;
+        self.covered = started(&self.client, &self.services).await?;
         self.outage.is_over();
         self.next_look = Instant::now() + LOOK_PERIOD;
         let names: Vec<&str> = self.services.iter().map(String::as_str).collect();
@@ -166,16 +166,6 @@ impl LogTail {
         Ok(())
     }
 
-    /// Returns the services of which there may be logs.
-    async fn started(&self) -> Result<BTreeSet<String>, Error> {
-        let names: Vec<&str> = self.services.iter().map(String::as_str).collect();
-        let services = self.client.services(&names).await?;
-        let started = services.into_iter().filter(|service| {
-            service.current != ServiceStatus::Inactive || service.current_since.is_some()
-        });
-        Ok(started.map(|service| service.name).collect())
-    }
-
     /// Keeps an entry that was not given out before.
     fn take(&mut self, entry: LogEntry) {
         if let Some(seen) = self.seen.get_mut(&entry.service) {
@@ -193,6 +183,16 @@ impl LogTail {
         }
         self.come.push_back(entry);
     }
+}
+
+/// Returns the services of which there may be logs.
+async fn started(client: &Client, services: &[String]) -> Result<BTreeSet<String>, Error> {
+    let names: Vec<&str> = services.iter().map(String::as_str).collect();
+    let services = client.services(&names).await?;
+    let started = services.into_iter().filter(|service| {
+        service.current != ServiceStatus::Inactive || service.current_since.is_some()
+    });
+    Ok(started.map(|service| service.name).collect())
 }
 
 impl Seen {

@@ -191,3 +191,20 @@ async fn change_of_an_old_daemon_that_cannot_wait_is_asked_for_again_and_again()
         .await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Timeout);
 }
+
+#[tokio::test]
+async fn listing_that_is_not_valid_is_a_protocol_error() {
+    for (old, new) in [
+        ("\"644\"", "\"rwx\""),
+        ("\"2026-01-02T03:04:05Z\"", "\"yesterday\""),
+        ("\"size\":12", "\"size\":-1"),
+        ("\"path\":", "\"not-path\":"),
+    ] {
+        let answer = envelope("list_files");
+        assert!(answer.contains(old), "{old}");
+        let answer = answer.replace(old, new);
+        let server = Server::start(move |_| Reply::json(200, &answer));
+        let error = server.client.list_files("/etc").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{new}: {error:?}");
+    }
+}

@@ -21,5 +21,7 @@ mod logs;
 mod notices;
 mod plan;
 mod services;
+mod soak;
 mod streams;
 mod waiting;
+mod wire;

@@ -167,3 +167,31 @@ async fn wrong_keys_and_ids_are_refused() {
         ErrorKind::BadRequest
     );
 }
+
+#[tokio::test]
+async fn notices_of_other_users_are_for_admins() {
+    let daemon = Daemon::start().await;
+    let client = &daemon.client;
+    client
+        .notify("example.org/due", &data(&[]), None)
+        .await
+        .unwrap();
+    let keys = ["example.org/due"];
+    let filter = |user_id, all_users| NoticeFilter {
+        keys: &keys,
+        user_id,
+        all_users,
+        ..NoticeFilter::default()
+    };
+    let own = client.notices(filter(None, false)).await.unwrap();
+    let own_id = own[0].user_id.unwrap();
+    assert_eq!(client.notices(filter(None, true)).await.unwrap(), own);
+    assert_eq!(
+        client.notices(filter(Some(own_id), false)).await.unwrap(),
+        own
+    );
+    let other = client.notices(filter(Some(own_id + 1), false)).await;
+    assert!(other.unwrap().is_empty());
+    let both = client.notices(filter(Some(own_id), true)).await;
+    assert_eq!(both.unwrap_err().kind(), ErrorKind::BadRequest);
+}
