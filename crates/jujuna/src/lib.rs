@@ -10,40 +10,43 @@
 //!    buffer for [`flush`](Juju::flush), which leaves out what is so already, or for [`discard`](Juju::discard).
 //! 4. [`exit_code`] turns the [`Outcome`] into the exit code that does least harm.
 //!
+//! [`run`] is a charm's `main`: it does 1 and 4 and what must be done around 2 and 3.
+//! The `guide` (with the feature `testing`) leads through all of it and compares it with ops.
+//!
 //! # Example
 //!
 //! ```
-//! use jujuna::testing::{FakeJuju, State};
-//! use jujuna::{Error, Event, Juju, Outcome, Status, exit_code};
+//! use jujuna::testing::{Charm, Harness};
+//! use jujuna::{BoxError, Context, Event, Juju, Outcome};
 //!
-//! fn reconcile(juju: &mut Juju) -> Result<Outcome, Error> {
+//! fn handle(_context: &Context, juju: &mut Juju) -> Result<Outcome, BoxError> {
 //!     let config = juju.config_get()?;
 //!     let Some(name) = config.get("server_name").and_then(|name| name.as_str()) else {
-//!         let message = "set the option server_name".to_owned();
-//!         juju.status_set(&Status::Blocked(message.clone()))?;
-//!         return Ok(Outcome::Blocked(message));
+//!         return Ok(Outcome::Blocked("set the option server_name".to_owned()));
 //!     };
 //!     juju.state_set("server-name", name);
-//!     juju.status_set(&Status::Active(String::new()))?;
-//!     juju.flush()?;
-//!     Ok(Outcome::Done)
+//!     Ok(Outcome::Active(String::new()))
 //! }
 //!
-//! // In a charm: ProcessHookTools::new().
-//! let fake = FakeJuju::new(State::new("synapse/0").with_option("server_name", "example.org"));
-//! let mut juju = Juju::new(Box::new(fake.clone()));
-//! let outcome = reconcile(&mut juju)?;
-//! fake.end(exit_code(&Event::ConfigChanged, &outcome));
-//! assert_eq!(fake.state().state["server-name"], "example.org");
-//! # Ok::<(), Error>(())
+//! # /*
+//! fn main() -> std::process::ExitCode {
+//!     jujuna::run(handle)
+//! }
+//! # */
+//! // In a test:
+//! let charm = Charm::parse("{name: hello}", "{options: {server_name: {type: string}}}", "");
+//! let harness = Harness::new(charm, handle);
+//! let state = harness.state("hello/0").with_option("server_name", "example.org");
+//! let end = harness.run(&Event::ConfigChanged, &state);
+//! assert_eq!(end.state.state["server-name"], "example.org");
 //! ```
 //!
 //! # What goes wrong
 //!
 //! Every [`Error`] names what was wanted and has an [`ErrorKind`] to branch on; Juju's own words are its source. A value that
 //! may be secret is in neither. A hook that fails exits with 1: Juju forgets what it wrote and runs it again. An action that
-//! fails calls [`discard`](Juju::discard), says why by [`action_fail`](Juju::action_fail), flushes that and exits with 0,
-//! because with any other code Juju replaces the message.
+//! fails takes back what it wrote ([`roll_back`](Juju::roll_back)), says why by [`action_fail`](Juju::action_fail), flushes
+//! that and exits with 0, because with any other code Juju replaces the message.
 //!
 //! # Leadership
 //!
@@ -53,8 +56,8 @@
 //! # Secrets
 //!
 //! Values are [`secrecy::SecretString`]s, which do not print. They reach Juju by a file in memory that goes with the call,
-//! never by an argument or a disk. [`secret_ensure`](Juju::secret_ensure) says what shall be; whether that takes a new secret, a
-//! new revision or nothing is found out at the flush.
+//! never by an argument or a disk. [`secret_declare`](Juju::secret_declare) says what shall be; whether that takes a new
+//! secret, a new revision, a grant or nothing is found out at the flush.
 //!
 //! # Logging
 //!
@@ -62,8 +65,9 @@
 //!
 //! # Tests
 //!
-//! With the feature `testing`, [`testing::FakeJuju`] stands where the hook commands stand. It keeps or drops what was written
-//! by the exit code, as Juju does, and can let any one command fail.
+//! With the feature `testing`, [`testing::Harness`] dispatches an event to a charm in a model and gives back the model
+//! afterwards. [`testing::FakeJuju`] stands where the hook commands stand, keeps or drops what was written by the exit code, as
+//! Juju does, and can refuse, hang or kill at any one command.
 //!
 //! # The boundary
 //!
@@ -80,6 +84,8 @@ mod dispatch;
 mod error;
 mod event;
 mod goal_state;
+#[cfg(feature = "testing")]
+pub mod guide;
 mod hook_tools;
 mod juju;
 mod leader;
