@@ -1,7 +1,7 @@
 """Measures the charm and prints what was found beside what is aimed for. Nothing is asserted: the machine decides.
 
 Started by `make bench`, which sets up the tools and builds the charm first. `--quick` measures once instead of five
-times; `--only` with hooks, memory, backup, restore or list does one part.
+times; `--only` with hooks, memory, backup, restore, list or jujuna does one part.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from bench_backup import (
     remove_backups,
     roots_of,
 )
+import bench_jujuna
 from bench_charm import MeasuredCharm
 from bench_list import BACKUPS, OBJECTS, Counter, measure_list
 from bench_restore import PLAIN_RESTORE, restore
@@ -212,14 +213,19 @@ def main():
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="measure once")
     parser.add_argument(
-        "--only", action="append", choices=("hooks", "memory", "backup", "restore", "list"), help="do this part"
+        "--only",
+        action="append",
+        choices=("hooks", "memory", "backup", "restore", "list", "jujuna"),
+        help="do this part",
     )
     arguments = parser.parse_args()
     # The model and the server have to be ended in any case.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    parts = arguments.only or ["hooks", "memory", "backup", "restore", "list"]
+    parts = arguments.only or ["jujuna", "hooks", "memory", "backup", "restore", "list"]
     try:
-        if set(parts) - {"list"}:
+        if "jujuna" in parts:
+            bench_jujuna.measure(1 if arguments.quick else 5)
+        if set(parts) - {"list", "jujuna"}:
             with stack("bench") as (model, s3, folder):
                 measure(arguments, model, s3, folder)
         if "list" in parts:

@@ -21,11 +21,11 @@ read -r how <measure/how
 case $how in
 calls)
     exec strace -f --seccomp-bpf -q -ttt -s 0 -e signal=none -e trace=execve,vfork,fork,clone,clone3 \
-        -o measure/calls.new ./bin/synapse-charm ;;
+        -o measure/calls.new COMMAND ;;
 memory)
-    ./bin/synapse-charm
+    COMMAND
     exec /usr/bin/python3 -I -S -c "$(<measure/memory.py)" "$?" ;;
-*) exec ./bin/synapse-charm ;;
+*) exec COMMAND ;;
 esac
 """
 
@@ -42,17 +42,17 @@ Dispatch = collections.namedtuple("Dispatch", "own_seconds whole_seconds command
 
 
 class MeasuredCharm:
-    """The charm of synapse/0 behind the wrapper."""
+    """The charm of a unit behind the wrapper; `command` starts it, and `program` is what then runs."""
 
-    def __init__(self, model):
-        self.model = model
-        charm = model.paths()["charm"]
+    def __init__(self, model, unit="synapse/0", command="./bin/synapse-charm", program="synapse-charm"):
+        self.model, self.unit, self.program = model, unit, program
+        charm = model.paths(unit)["charm"]
         self.folder = charm / "measure"
         self.folder.mkdir(exist_ok=True)
         (self.folder / "memory.py").write_text(MEMORY)
         self.measure("plain")
         fresh = charm / "dispatch.new"
-        fresh.write_text(WRAPPER)
+        fresh.write_text(WRAPPER.replace("COMMAND", command))
         fresh.chmod(0o755)
         fresh.rename(charm / "dispatch")
 
@@ -64,7 +64,7 @@ class MeasuredCharm:
     def update_status(self):
         """Runs an update-status hook to its end, unmeasured."""
         before = self.runs()
-        self.model.juju("fire", "synapse/0", "update-status")
+        self.model.juju("fire", self.unit, "update-status")
         wait_for("update-status", 60, lambda: self.runs() > before)
 
     def runs(self):
@@ -75,7 +75,7 @@ class MeasuredCharm:
         """One update-status: a `Dispatch`."""
         self.measure("calls")
         self.update_status()
-        found = parse((self.folder / "calls.new").read_text())
+        found = parse((self.folder / "calls.new").read_text(), self.program)
         self.measure("plain")
         return found
 
@@ -94,7 +94,7 @@ EXECVE = re.compile(r'execve\("([^"]+)"')
 EXECVE_DONE = re.compile(r"(?:<\.\.\. )?execve\b.* = 0$")
 
 
-def parse(trace):
+def parse(trace, program):
     """Reads what strace wrote of one dispatch."""
     charm = None
     asked, born, wanted, programs, began, gone = {}, {}, {}, {}, {}, {}
@@ -115,7 +115,7 @@ def parse(trace):
             charm = charm or pid
         if event.startswith("+++"):
             gone[pid] = at
-    if charm is None or programs.pop(charm) != "synapse-charm" or charm not in gone:
+    if charm is None or programs.pop(charm) != program or charm not in gone:
         raise Failed("strace did not see the charm run")
     with_commands, until = 0.0, began[charm]
     for start, end in sorted((born.get(pid, began[pid]), gone[pid]) for pid in programs):

@@ -150,10 +150,10 @@ class Model:
         wait_for("Synapse to answer", 60, lambda: is_healthy(base))
         return base
 
-    def paths(self):
-        """Where things of synapse/0 are on this machine: `charm`, `storage/data`, `containers/synapse/pebble-socket`."""
+    def paths(self, unit="synapse/0"):
+        """Where things of a unit are on this machine: `charm`, `storage/data`, `containers/synapse/pebble-socket`."""
         found, above = {}, []
-        for line in self.juju("paths", "synapse/0", read=True).splitlines():
+        for line in self.juju("paths", unit, read=True).splitlines():
             name, value = line.strip().split(":", 1)
             above = [*above[: (len(line) - len(line.lstrip())) // 2], name]
             if value.strip():

@@ -22,6 +22,16 @@ impl Juju {
     /// # Errors
     ///
     /// Returns [`ErrorKind::NotInContext`] in a hook.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use jujuna::{Juju, testing::{FakeJuju, State}};
+    /// let state = State::new("hello/0").with_action().with_param("who", "Ann");
+    /// let juju = Juju::new(Box::new(FakeJuju::new(state)));
+    /// assert_eq!(juju.action_get()?["who"], "Ann");
+    /// # Ok::<(), jujuna::Error>(())
+    /// ```
     pub fn action_get(&self) -> Result<Map<String, Value>, Error> {
         if let Some(params) = &self.cache.borrow().action_params {
             return Ok(params.clone());
@@ -70,6 +80,17 @@ impl Juju {
     /// # Errors
     ///
     /// Returns [`ErrorKind::NotInContext`] in a hook.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use jujuna::{Juju, testing::{FakeJuju, State}};
+    /// let fake = FakeJuju::new(State::new("hello/0").with_action());
+    /// let juju = Juju::new(Box::new(fake.clone()));
+    /// juju.action_log("43 %")?;
+    /// assert_eq!(fake.action_log(), ["43 %"]);
+    /// # Ok::<(), jujuna::Error>(())
+    /// ```
     pub fn action_log(&self, text: &str) -> Result<(), Error> {
         let command = HookCommand::new("action-log").text(&shorten(text));
         self.run(&command, &|| "log a line of the action".to_owned())
@@ -100,6 +121,18 @@ impl Juju {
     ///
     /// Juju shows the message only if the charm exits with 0, and then takes over what else was flushed: so
     /// [`discard`](Juju::discard) first.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use jujuna::{Juju, testing::{FakeJuju, State}};
+    /// let fake = FakeJuju::new(State::new("hello/0").with_action());
+    /// let mut juju = Juju::new(Box::new(fake.clone()));
+    /// juju.action_fail("there is no bucket");
+    /// juju.flush()?;
+    /// assert_eq!(fake.action_failure().as_deref(), Some("there is no bucket"));
+    /// # Ok::<(), jujuna::Error>(())
+    /// ```
     pub fn action_fail(&mut self, message: impl Into<String>) {
         self.writes.action_failure = Some(message.into());
     }

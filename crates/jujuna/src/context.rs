@@ -55,6 +55,18 @@ pub struct Context {
 }
 
 /// The model's proxy settings, each absent when not set.
+///
+/// # Example
+///
+/// ```
+/// # let variables = [("JUJU_UNIT_NAME", "web/0"), ("JUJU_MODEL_NAME", "m"), ("JUJU_MODEL_UUID", "u"),
+/// #     ("JUJU_VERSION", "3.6.11"), ("JUJU_CHARM_DIR", "/charm"), ("JUJU_DISPATCH_PATH", "hooks/start"),
+/// #     ("JUJU_CHARM_HTTP_PROXY", "http://proxy:3128")];
+/// let context = jujuna::Context::from_vars(variables)?;
+/// assert_eq!(context.proxies.http.as_deref(), Some("http://proxy:3128"));
+/// assert_eq!(context.proxies.https, None);
+/// # Ok::<(), jujuna::Error>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Proxies {
@@ -74,6 +86,14 @@ impl Context {
     /// # Errors
     ///
     /// As of [`Context::from_vars`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// // Nobody but Juju sets what is needed.
+    /// let error = jujuna::Context::from_env().unwrap_err();
+    /// assert_eq!(error.kind(), jujuna::ErrorKind::NotInContext);
+    /// ```
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that reads the environment"
@@ -92,6 +112,8 @@ impl Context {
     ///
     /// Returns [`ErrorKind::NotInContext`] when a variable is missing that Juju always sets (the program was not
     /// started by Juju), and [`ErrorKind::Protocol`] when one cannot be understood.
+    ///
+    /// [`Context`] has an example.
     pub fn from_vars<N, V>(variables: impl IntoIterator<Item = (N, V)>) -> Result<Self, Error>
     where
         N: Into<String>,
@@ -168,6 +190,8 @@ pub struct JujuVersion {
 
 impl JujuVersion {
     /// Reads a version; a part that is no number counts as 0.
+    ///
+    /// [`JujuVersion`] has an example.
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
         let mut numbers = text.split(|character: char| !character.is_ascii_digit());
@@ -182,11 +206,15 @@ impl JujuVersion {
     }
 
     /// Returns whether this is the given version or a later one.
+    ///
+    /// [`JujuVersion`] has an example.
     pub fn is_at_least(&self, major: u32, minor: u32) -> bool {
         (self.major, self.minor) >= (major, minor)
     }
 
     /// Returns the version as Juju wrote it.
+    ///
+    /// [`JujuVersion`] has an example.
     pub fn as_str(&self) -> &str {
         &self.text
     }

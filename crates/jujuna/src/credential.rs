@@ -10,6 +10,8 @@ use serde_json::Value;
 use crate::{Error, HookCommand, Juju};
 
 /// The cloud that the model lives in, and how to use it.
+///
+/// [`Juju::credential_get`](crate::Juju::credential_get) has an example.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -47,6 +49,8 @@ pub struct CloudSpec {
 }
 
 /// Whom to be in a cloud. No value of it prints.
+///
+/// [`Juju::credential_get`](crate::Juju::credential_get) has an example.
 #[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 #[non_exhaustive]

@@ -13,6 +13,8 @@ use crate::{
 pub(crate) const INTERNAL_ERROR: &str = "internal error, see juju debug-log";
 
 /// Any error of a charm's own.
+///
+/// [`run`] has an example.
 pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
 
 /// Runs a charm: reads the context, lets `handle` do what Juju woke it for, and tells Juju how it went.

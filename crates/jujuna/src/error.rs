@@ -10,6 +10,21 @@ type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 ///
 /// The text is one sentence that names what was wanted; what Juju said is the
 /// [`source`](std::error::Error::source). Neither holds a secret's value.
+///
+/// # Example
+///
+/// ```
+/// # use jujuna::{ErrorKind, Juju, Refusal, testing::{FakeJuju, State}};
+/// use std::error::Error as _;
+///
+/// let juju = Juju::new(Box::new(FakeJuju::new(State::new("hello/0"))));
+/// let error = juju.network_get("db").unwrap_err();
+/// assert_eq!(error.to_string(), "cannot read the addresses of binding db");
+/// assert_eq!(error.kind(), ErrorKind::NotFound);
+/// assert!(error.is_not_found() && !error.is_permission_denied());
+/// let refusal: &Refusal = error.source().unwrap().downcast_ref().unwrap();
+/// assert_eq!((refusal.exit_code, refusal.kind()), (Some(1), ErrorKind::NotFound));
+/// ```
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -19,6 +34,8 @@ pub struct Error {
 }
 
 /// Why Juju did not do what was asked, for charms that branch on it.
+///
+/// [`Error`] has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -75,6 +92,8 @@ impl Error {
     }
 
     /// Returns why it failed.
+    ///
+    /// [`Error`] has an example.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
@@ -87,11 +106,15 @@ impl Error {
     }
 
     /// Returns whether the thing that was asked for does not exist.
+    ///
+    /// [`Error`] has an example.
     pub fn is_not_found(&self) -> bool {
         self.kind == ErrorKind::NotFound
     }
 
     /// Returns whether it exists, but is not for this unit.
+    ///
+    /// [`Error`] has an example.
     pub fn is_permission_denied(&self) -> bool {
         self.kind == ErrorKind::PermissionDenied
     }
@@ -112,6 +135,8 @@ impl std::error::Error for Error {
 }
 
 /// How a hook command refused: the source of an [`Error`].
+///
+/// [`Error`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The hook command's name.

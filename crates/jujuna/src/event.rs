@@ -10,6 +10,17 @@ use crate::{RelationId, SecretUri, StorageId, UnitName};
 pub(crate) use parse::event;
 
 /// What Juju dispatches. Names are as Juju writes them, dashes and all.
+///
+/// # Example
+///
+/// ```
+/// use jujuna::Event;
+///
+/// let event = Event::pebble_ready("web");
+/// assert_eq!(event.to_string(), "web-pebble-ready");
+/// assert!(!event.is_retried_by_juju());
+/// assert!(Event::ConfigChanged.is_retried_by_juju());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// The first hook of a unit.
@@ -45,6 +56,22 @@ pub enum Event {
 }
 
 /// Something that happened to a relation.
+///
+/// # Example
+///
+/// ```
+/// use jujuna::{Event, RelationEvent, RelationEventKind, RelationId};
+///
+/// let event = Event::Relation(RelationEvent {
+///     endpoint: "db".to_owned(),
+///     id: RelationId::new("db", 3),
+///     kind: RelationEventKind::Changed,
+///     remote_app: Some("pg".to_owned()),
+///     remote_unit: None,
+///     departing_unit: None,
+/// });
+/// assert_eq!(event.to_string(), "db-relation-changed");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelationEvent {
     /// The charm's endpoint.
@@ -62,6 +89,8 @@ pub struct RelationEvent {
 }
 
 /// What happened to a relation.
+///
+/// [`RelationEvent`] has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RelationEventKind {
     /// The relation was made.
@@ -77,6 +106,19 @@ pub enum RelationEventKind {
 }
 
 /// A storage instance came or is about to go.
+///
+/// # Example
+///
+/// ```
+/// use jujuna::{Event, StorageEvent, StorageEventKind, StorageId};
+///
+/// let event = Event::Storage(StorageEvent {
+///     id: StorageId::new("data", 0),
+///     kind: StorageEventKind::Attached,
+///     location: Some("/data".into()),
+/// });
+/// assert_eq!(event.to_string(), "data-storage-attached");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageEvent {
     /// The instance.
@@ -88,6 +130,8 @@ pub struct StorageEvent {
 }
 
 /// What happened to a storage instance.
+///
+/// [`StorageEvent`] has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StorageEventKind {
     /// It can be used.
@@ -97,6 +141,8 @@ pub enum StorageEventKind {
 }
 
 /// Something that happened to a secret.
+///
+/// [`Juju::secret_prune`](crate::Juju::secret_prune) has an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretEvent {
     /// The secret.
@@ -110,6 +156,8 @@ pub struct SecretEvent {
 }
 
 /// What happened to a secret.
+///
+/// [`Juju::secret_prune`](crate::Juju::secret_prune) has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SecretEventKind {
     /// There is a new revision of a secret that this unit reads.
@@ -123,6 +171,18 @@ pub enum SecretEventKind {
 }
 
 /// What Pebble in a workload container has to say.
+///
+/// # Example
+///
+/// ```
+/// use jujuna::{Event, PebbleEvent, PebbleEventKind};
+///
+/// let event = Event::Pebble(PebbleEvent {
+///     container: "web".to_owned(),
+///     kind: PebbleEventKind::CheckFailed { check: "up".to_owned() },
+/// });
+/// assert_eq!(event.to_string(), "web-pebble-check-failed");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PebbleEvent {
     /// The container's name in the charm's metadata.
@@ -132,6 +192,8 @@ pub struct PebbleEvent {
 }
 
 /// What happened in a workload container.
+///
+/// [`PebbleEvent`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PebbleEventKind {
     /// Pebble answers, for the first time or after a restart.
@@ -156,6 +218,15 @@ pub enum PebbleEventKind {
 }
 
 /// An operator runs an action.
+///
+/// # Example
+///
+/// ```
+/// use jujuna::Event;
+///
+/// let Event::Action(action) = Event::action("greet", "7") else { unreachable!() };
+/// assert_eq!((action.name.as_str(), action.id.as_str()), ("greet", "7"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActionEvent {
     /// The action's name.
@@ -166,6 +237,8 @@ pub struct ActionEvent {
 
 impl Event {
     /// An action event, for tests.
+    ///
+    /// [`ActionEvent`] has an example.
     pub fn action(name: impl Into<String>, id: impl Into<String>) -> Self {
         Self::Action(ActionEvent {
             name: name.into(),
@@ -174,6 +247,8 @@ impl Event {
     }
 
     /// A pebble-ready event, for tests.
+    ///
+    /// [`Event`] has an example.
     pub fn pebble_ready(container: impl Into<String>) -> Self {
         Self::Pebble(PebbleEvent {
             container: container.into(),
@@ -202,6 +277,8 @@ impl Event {
 
     /// Returns whether a failing charm makes Juju show the unit in error and run the hook again with
     /// growing pauses: so with hooks, but not with actions, nor with what Pebble triggers.
+    ///
+    /// [`Event`] has an example.
     pub fn is_retried_by_juju(&self) -> bool {
         !matches!(self, Self::Action(_) | Self::Pebble(_))
     }

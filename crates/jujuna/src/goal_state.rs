@@ -7,6 +7,8 @@ use serde::Deserialize;
 use crate::{Error, HookCommand, Juju, UnitName};
 
 /// The units and relations that the model shall have, with what they are at.
+///
+/// [`Juju::goal_state`](crate::Juju::goal_state) has an example.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct GoalState {
@@ -18,6 +20,8 @@ pub struct GoalState {
 }
 
 /// What a unit or relation is at.
+///
+/// [`Juju::goal_state`](crate::Juju::goal_state) has an example.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Goal {
@@ -30,6 +34,8 @@ pub struct Goal {
 
 impl GoalState {
     /// Returns how many units the application shall have: those that are not dying.
+    ///
+    /// [`Juju::goal_state`](crate::Juju::goal_state) has an example.
     pub fn planned_units(&self) -> usize {
         self.units
             .values()

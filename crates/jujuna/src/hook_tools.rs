@@ -17,6 +17,28 @@ pub use secret_file::SecretFile;
 /// What answers hook commands: Juju's own programs, or a fake in tests.
 ///
 /// This is the only way in which this crate talks to Juju.
+///
+/// # Example
+///
+/// ```
+/// use std::io;
+///
+/// use jujuna::{HookCommand, HookOutput, HookTools, Juju};
+///
+/// /// Answers everything alike.
+/// struct Always(&'static str);
+///
+/// impl HookTools for Always {
+///     fn call(&self, command: &HookCommand) -> io::Result<HookOutput> {
+///         assert_eq!(command.arguments(), ["--format=json"]);
+///         Ok(HookOutput::new(0, self.0, ""))
+///     }
+/// }
+///
+/// let juju = Juju::new(Box::new(Always("{\"k\": \"v\"}")));
+/// assert_eq!(juju.state_get()?["k"], "v");
+/// # Ok::<(), jujuna::Error>(())
+/// ```
 pub trait HookTools {
     /// Runs one hook command to its end and returns how it ended and what it said.
     ///
@@ -72,14 +94,35 @@ impl<T: HookTools + ?Sized> HookTools for &T {
 }
 
 /// How long a hook command may take: Juju answers in milliseconds, unless a backend of it hangs.
+///
+/// [`HookCommand`] has an example.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_mins(1);
 
 /// The size in bytes that one argument stays under; Linux takes no argument of 128 KiB or more.
+///
+/// [`HookCommand`] has an example.
 pub const MAX_ARGUMENT_BYTES: usize = 128 * 1024;
 
 /// One call of a hook command: its name, arguments and stdin.
 ///
 /// No argument ever holds a secret's value: those go by [`SecretFile`].
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use jujuna::{DEFAULT_DEADLINE, HookCommand, MAX_ARGUMENT_BYTES};
+///
+/// let command = HookCommand::json("relation-get").arg("-r").args(["db:3", "-", "pg/0"]);
+/// assert_eq!((command.name(), command.arguments().len()), ("relation-get", 5));
+/// assert_eq!(command.max_duration(), Some(DEFAULT_DEADLINE));
+/// let command = HookCommand::new("juju-log").text("--not an option").deadline(Duration::from_secs(5));
+/// assert_eq!(command.arguments(), ["--", "--not an option"]);
+/// assert!(command.arguments().iter().all(|argument| argument.len() < MAX_ARGUMENT_BYTES));
+/// let command = HookCommand::new("state-set").args(["--file", "-"]).stdin(b"{}".to_vec()).without_deadline();
+/// assert_eq!((command.stdin_bytes(), command.max_duration()), (Some(b"{}".as_slice()), None));
+/// ```
 pub struct HookCommand {
     name: &'static str,
     arguments: Vec<String>,
@@ -90,6 +133,8 @@ pub struct HookCommand {
 
 impl HookCommand {
     /// Starts a call of the hook command `name`, with nothing on stdin and the default deadline.
+    ///
+    /// [`HookCommand`] has an example.
     pub fn new(name: &'static str) -> Self {
         Self {
             name,
@@ -101,11 +146,15 @@ impl HookCommand {
     }
 
     /// Starts a call that answers in JSON.
+    ///
+    /// [`HookCommand`] has an example.
     pub fn json(name: &'static str) -> Self {
         Self::new(name).arg("--format=json")
     }
 
     /// Adds an argument.
+    ///
+    /// [`HookCommand`] has an example.
     #[must_use]
     pub fn arg(mut self, argument: impl Into<String>) -> Self {
         self.arguments.push(argument.into());
@@ -113,6 +162,8 @@ impl HookCommand {
     }
 
     /// Adds arguments.
+    ///
+    /// [`HookCommand`] has an example.
     #[must_use]
     pub fn args<I: IntoIterator<Item: Into<String>>>(mut self, arguments: I) -> Self {
         self.arguments.extend(arguments.into_iter().map(Into::into));
@@ -122,12 +173,16 @@ impl HookCommand {
     /// Adds `--` and free text, which then may begin with a dash.
     ///
     /// A NUL, which no argument can hold, becomes U+FFFD.
+    ///
+    /// [`HookCommand`] has an example.
     #[must_use]
     pub fn text(self, text: &str) -> Self {
         self.arg("--").arg(text.replace('\0', "\u{fffd}"))
     }
 
     /// Writes these bytes to the command's stdin.
+    ///
+    /// [`HookCommand`] has an example.
     #[must_use]
     pub fn stdin(mut self, bytes: Vec<u8>) -> Self {
         self.stdin = Some(bytes);
@@ -135,6 +190,8 @@ impl HookCommand {
     }
 
     /// Adds `--file` and the path of a file that lives in memory, as long as this call.
+    ///
+    /// [`SecretFile`] has an example.
     #[must_use]
     pub fn secret_file(mut self, file: SecretFile) -> Self {
         self.arguments.push("--file".to_owned());
@@ -144,6 +201,8 @@ impl HookCommand {
     }
 
     /// Lets the command run as long as it takes.
+    ///
+    /// [`HookCommand`] has an example.
     #[must_use]
     pub fn without_deadline(mut self) -> Self {
         self.deadline = None;
@@ -151,6 +210,8 @@ impl HookCommand {
     }
 
     /// Lets the command run for `deadline` at most.
+    ///
+    /// [`HookCommand`] has an example.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
@@ -158,21 +219,29 @@ impl HookCommand {
     }
 
     /// Returns the hook command's name, which is also the program's.
+    ///
+    /// [`HookCommand`] has an example.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
     /// Returns the arguments, the program's name not among them.
+    ///
+    /// [`HookCommand`] has an example.
     pub fn arguments(&self) -> &[String] {
         &self.arguments
     }
 
     /// Returns what goes to stdin; nothing is not the same as an empty stdin to Juju.
+    ///
+    /// [`HookCommand`] has an example.
     pub fn stdin_bytes(&self) -> Option<&[u8]> {
         self.stdin.as_deref()
     }
 
     /// Returns how long the command may run; `None` is for ever.
+    ///
+    /// [`HookCommand`] has an example.
     pub fn max_duration(&self) -> Option<Duration> {
         self.deadline
     }
@@ -191,6 +260,14 @@ impl fmt::Debug for HookCommand {
 /// How a hook command ended and what it wrote.
 ///
 /// Its `Debug` does not print stdout, which may be a secret; memory is wiped on drop.
+///
+/// # Example
+///
+/// ```
+/// let output = jujuna::HookOutput::new(0, "{\"password\": \"hunter22\"}", "");
+/// assert!(output.success());
+/// assert!(!format!("{output:?}").contains("hunter22"));
+/// ```
 pub struct HookOutput {
     /// The exit code; absent when a signal ended the command.
     pub exit_code: Option<i32>,
@@ -202,6 +279,8 @@ pub struct HookOutput {
 
 impl HookOutput {
     /// An answer of the given exit code and texts.
+    ///
+    /// [`HookOutput`] has an example.
     pub fn new(exit_code: i32, stdout: impl Into<Vec<u8>>, stderr: impl Into<Vec<u8>>) -> Self {
         Self {
             exit_code: Some(exit_code),
@@ -211,6 +290,8 @@ impl HookOutput {
     }
 
     /// Returns whether the command did what was asked.
+    ///
+    /// [`HookOutput`] has an example.
     pub fn success(&self) -> bool {
         self.exit_code == Some(0)
     }

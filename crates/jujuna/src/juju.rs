@@ -72,6 +72,8 @@ pub(crate) struct Writes {
 
 impl Juju {
     /// A fresh view, for one dispatch of which nothing is known.
+    ///
+    /// [`Juju`] has an example.
     pub fn new(tools: Box<dyn HookTools>) -> Self {
         Self {
             tools,

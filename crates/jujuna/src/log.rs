@@ -12,6 +12,8 @@ use crate::juju::shorten;
 use crate::{Error, ErrorKind, HookCommand, HookTools, Juju};
 
 /// How much a line of the log matters, in Juju's words.
+///
+/// [`Juju::juju_log`](crate::Juju::juju_log) has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Level {
     /// Of use to the charm's authors only.
@@ -46,6 +48,16 @@ impl Juju {
     /// # Errors
     ///
     /// Returns an error when Juju does not take it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use jujuna::{Juju, Level, testing::{FakeJuju, State}};
+    /// let fake = FakeJuju::new(State::new("hello/0"));
+    /// Juju::new(Box::new(fake.clone())).juju_log(Level::Warning, "the disk is nearly full")?;
+    /// assert_eq!(fake.log_lines(), ["WARNING the disk is nearly full"]);
+    /// # Ok::<(), jujuna::Error>(())
+    /// ```
     pub fn juju_log(&self, level: Level, text: &str) -> Result<(), Error> {
         self.run(&juju_log(level, text), &|| "write to the log".to_owned())
             .map(drop)
@@ -88,6 +100,19 @@ pub fn init<T: HookTools + Send + Sync + 'static>(tools: T) -> Result<(), Error>
 /// # Errors
 ///
 /// As of [`init`].
+///
+/// # Example
+///
+/// ```
+/// use tracing::level_filters::LevelFilter;
+///
+/// # use jujuna::testing::{FakeJuju, State};
+/// let fake = FakeJuju::new(State::new("hello/0"));
+/// jujuna::log::init_at(fake.clone(), LevelFilter::DEBUG)?;
+/// tracing::debug!("sent this time");
+/// assert_eq!(fake.log_lines(), ["DEBUG sent this time"]);
+/// # Ok::<(), jujuna::Error>(())
+/// ```
 pub fn init_at<T>(tools: T, most_detailed: LevelFilter) -> Result<(), Error>
 where
     T: HookTools + Send + Sync + 'static,
@@ -99,6 +124,19 @@ where
 }
 
 /// Returns the subscriber that [`init_at`] installs, for use on a single thread.
+///
+/// # Example
+///
+/// ```
+/// use tracing::level_filters::LevelFilter;
+///
+/// # use jujuna::testing::{FakeJuju, State};
+/// let fake = FakeJuju::new(State::new("hello/0"));
+/// tracing::subscriber::with_default(jujuna::log::subscriber(fake.clone(), LevelFilter::INFO), || {
+///     tracing::warn!("only here");
+/// });
+/// assert_eq!(fake.log_lines(), ["WARNING only here"]);
+/// ```
 pub fn subscriber<T>(tools: T, most_detailed: LevelFilter) -> impl Subscriber + Send + Sync
 where
     T: HookTools + Send + Sync + 'static,

@@ -24,6 +24,8 @@ pub struct UnitName {
 
 impl UnitName {
     /// Names unit `number` of the application `app`.
+    ///
+    /// [`UnitName`] has an example.
     pub fn new(app: impl Into<String>, number: u32) -> Self {
         Self {
             app: app.into(),
@@ -32,11 +34,15 @@ impl UnitName {
     }
 
     /// Returns the name of the unit's application.
+    ///
+    /// [`UnitName`] has an example.
     pub fn app(&self) -> &str {
         &self.app
     }
 
     /// Returns the unit's number; on Kubernetes the pod's ordinal.
+    ///
+    /// [`UnitName`] has an example.
     pub fn number(&self) -> u32 {
         self.number
     }
@@ -75,6 +81,8 @@ pub struct RelationId {
 
 impl RelationId {
     /// Names relation `number` of the charm's endpoint.
+    ///
+    /// [`RelationId`] has an example.
     pub fn new(endpoint: impl Into<String>, number: u32) -> Self {
         Self {
             endpoint: endpoint.into(),
@@ -83,11 +91,15 @@ impl RelationId {
     }
 
     /// Returns the name of the endpoint in the charm's metadata.
+    ///
+    /// [`RelationId`] has an example.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
     /// Returns the relation's number, which no other relation of the model has.
+    ///
+    /// [`RelationId`] has an example.
     pub fn number(&self) -> u32 {
         self.number
     }
@@ -126,6 +138,8 @@ pub struct StorageId {
 
 impl StorageId {
     /// Names instance `number` of the storage `name`.
+    ///
+    /// [`StorageId`] has an example.
     pub fn new(name: impl Into<String>, number: u32) -> Self {
         Self {
             name: name.into(),
@@ -134,11 +148,15 @@ impl StorageId {
     }
 
     /// Returns the storage's name in the charm's metadata.
+    ///
+    /// [`StorageId`] has an example.
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// Returns the instance's number.
+    ///
+    /// [`StorageId`] has an example.
     pub fn number(&self) -> u32 {
         self.number
     }

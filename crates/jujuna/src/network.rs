@@ -5,6 +5,8 @@ use serde::Deserialize;
 use crate::{Error, HookCommand, Juju, RelationId};
 
 /// The addresses of a binding.
+///
+/// [`Juju::network_get`](crate::Juju::network_get) has an example.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -21,6 +23,8 @@ pub struct Network {
 }
 
 /// The addresses of an interface.
+///
+/// [`Juju::network_get`](crate::Juju::network_get) has an example.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -37,6 +41,8 @@ pub struct BindAddress {
 }
 
 /// One address.
+///
+/// [`Juju::network_get`](crate::Juju::network_get) has an example.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Address {

@@ -71,6 +71,8 @@ impl Port {
     }
 
     /// One TCP port.
+    ///
+    /// [`Port`] has an example.
     pub fn tcp(port: u16) -> Self {
         Self::Range {
             first: port,
@@ -80,6 +82,8 @@ impl Port {
     }
 
     /// One UDP port.
+    ///
+    /// [`Port`] has an example.
     pub fn udp(port: u16) -> Self {
         Self::Range {
             first: port,

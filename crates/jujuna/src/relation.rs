@@ -163,6 +163,20 @@ impl Juju {
     /// # Errors
     ///
     /// Returns [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when there is no such relation.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use jujuna::{Juju, RelationId, UnitName, testing::{FakeJuju, Relation, State}};
+    /// # let relation = Relation::new("db", 3, "pg").with_remote_unit_data(0, "host", "10.0.0.7");
+    /// # let juju = Juju::new(Box::new(FakeJuju::new(State::new("hello/0").with_relation(relation))));
+    /// let id = RelationId::new("db", 3);
+    /// assert_eq!(juju.relation_app(&id)?.as_deref(), Some("pg"));
+    /// let units = juju.relation_list(&id)?;
+    /// assert_eq!(units, [UnitName::new("pg", 0)]);
+    /// assert_eq!(juju.relation_get_unit(&id, &units[0])?["host"], "10.0.0.7");
+    /// # Ok::<(), jujuna::Error>(())
+    /// ```
     pub fn relation_list(&self, id: &RelationId) -> Result<Vec<UnitName>, Error> {
         if let Some(units) = self.cache.borrow().relation_units.get(id) {
             return Ok(units.clone());
@@ -186,6 +200,8 @@ impl Juju {
     /// # Errors
     ///
     /// Returns [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when there is no such relation.
+    ///
+    /// [`relation_list`](Juju::relation_list) has an example.
     pub fn relation_app(&self, id: &RelationId) -> Result<Option<String>, Error> {
         if let Some(app) = self.cache.borrow().relation_apps.get(id) {
             return Ok(app.clone());
@@ -211,6 +227,8 @@ impl Juju {
     ///
     /// Returns [`ErrorKind::PermissionDenied`](crate::ErrorKind::PermissionDenied) for the own application's databag when
     /// this unit is not the leader and the relation is no peer relation.
+    ///
+    /// [`relation_ids`](Juju::relation_ids) has an example.
     pub fn relation_get_app(
         &self,
         id: &RelationId,
@@ -226,6 +244,8 @@ impl Juju {
     /// # Errors
     ///
     /// Returns [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when the unit never was in the relation.
+    ///
+    /// [`relation_list`](Juju::relation_list) has an example.
     pub fn relation_get_unit(
         &self,
         id: &RelationId,
@@ -235,11 +255,27 @@ impl Juju {
     }
 
     /// Buffers changes to this unit's databag. Other keys stay; an empty value deletes its key.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use jujuna::{Juju, RelationId, testing::{FakeJuju, Relation, State}};
+    /// let fake = FakeJuju::new(State::new("hello/0").with_relation(Relation::new("db", 3, "pg")));
+    /// let mut juju = Juju::new(Box::new(fake.clone()));
+    /// let id = RelationId::new("db", 3);
+    /// juju.relation_set_unit(&id, [("database".to_owned(), "web".to_owned())].into());
+    /// juju.flush()?;
+    /// fake.end(0);
+    /// assert_eq!(fake.state().relation(&id).unwrap().unit_data["database"], "web");
+    /// # Ok::<(), jujuna::Error>(())
+    /// ```
     pub fn relation_set_unit(&mut self, id: &RelationId, data: BTreeMap<String, String>) {
         self.buffer_databag(id, Side::Unit, data);
     }
 
     /// Buffers changes to the application's databag. Other keys stay; an empty value deletes its key.
+    ///
+    /// [`relation_set_app_as`](Juju::relation_set_app_as) has an example.
     pub fn relation_set_app(
         &mut self,
         _leader: &Leader,

@@ -12,6 +12,17 @@ impl Juju {
     /// # Errors
     ///
     /// Returns [`ErrorKind::NotFound`] when the resource is not declared, or was never given.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use jujuna::{Juju, testing::{FakeJuju, State}};
+    /// # let mut state = State::new("hello/0");
+    /// # state.resources.insert("image".to_owned(), "/resources/image.yaml".into());
+    /// # let juju = Juju::new(Box::new(FakeJuju::new(state)));
+    /// assert_eq!(juju.resource_get("image")?.to_str(), Some("/resources/image.yaml"));
+    /// # Ok::<(), jujuna::Error>(())
+    /// ```
     pub fn resource_get(&self, name: &str) -> Result<PathBuf, Error> {
         let command = HookCommand::new("resource-get")
             .arg(name)

@@ -19,6 +19,8 @@ pub(crate) use write::SecretWrite;
 pub(crate) type SecretContent = BTreeMap<String, SecretString>;
 
 /// Which revision of a secret is read.
+///
+/// [`Juju::secret_get`](crate::Juju::secret_get) has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Revision {
     /// The one this unit read first, until it refreshes. Owners track too.
@@ -74,6 +76,19 @@ impl SecretOwner<'_> {
 }
 
 /// What Juju tells the owner of a secret about it.
+///
+/// # Example
+///
+/// ```
+/// # use jujuna::{Juju, testing::{FakeJuju, Owner, Secret, State}};
+/// let secret = Secret::owned(Owner::Unit, "9m4e2mr0ui3e8a215n4g", "login", [("password", "x")]);
+/// let juju = Juju::new(Box::new(FakeJuju::new(State::new("pg/0").with_secret(secret))));
+/// let info = juju.secret_info_get_by_label("login")?;
+/// assert_eq!((info.revision, info.owner.as_str(), info.access.len()), (1, "unit", 0));
+/// assert_eq!(juju.secret_info_get(&info.uri)?, info);
+/// assert_eq!(juju.secret_ids()?, [info.uri]);
+/// # Ok::<(), jujuna::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SecretInfo {
@@ -96,6 +111,8 @@ pub struct SecretInfo {
 }
 
 /// Who else may read a secret, in Juju's tags: `application-postgresql`, `relation-synapse.db#postgresql.database`.
+///
+/// [`SecretInfo`] has an example.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -156,6 +173,17 @@ impl Juju {
     /// # Errors
     ///
     /// Returns [`ErrorKind::NotFound`] when neither this unit nor its application knows such a label.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use jujuna::{Juju, Revision, testing::{FakeJuju, Owner, Secret, State}};
+    /// # let secret = Secret::owned(Owner::Unit, "9m4e2mr0ui3e8a215n4g", "login", [("password", "x")]);
+    /// # let juju = Juju::new(Box::new(FakeJuju::new(State::new("pg/0").with_secret(secret))));
+    /// assert!(juju.secret_get_by_label("login", Revision::Refresh)?.contains_key("password"));
+    /// assert!(juju.secret_get_by_label("other", Revision::Refresh).unwrap_err().is_not_found());
+    /// # Ok::<(), jujuna::Error>(())
+    /// ```
     pub fn secret_get_by_label(
         &self,
         label: &str,
@@ -199,6 +227,8 @@ impl Juju {
     /// # Errors
     ///
     /// Returns [`ErrorKind::NotFound`] for any other secret.
+    ///
+    /// [`SecretInfo`] has an example.
     pub fn secret_info_get(&self, uri: &SecretUri) -> Result<SecretInfo, Error> {
         let command = HookCommand::json("secret-info-get").arg(uri.to_string());
         self.read_info(&command, &|| format!("read about secret {uri}"))
@@ -209,6 +239,8 @@ impl Juju {
     /// # Errors
     ///
     /// As of [`secret_info_get`](Juju::secret_info_get).
+    ///
+    /// [`SecretInfo`] has an example.
     pub fn secret_info_get_by_label(&self, label: &str) -> Result<SecretInfo, Error> {
         let command = HookCommand::json("secret-info-get").args(["--label", label]);
         self.read_info(&command, &|| {
@@ -245,6 +277,8 @@ impl Juju {
     /// # Errors
     ///
     /// Returns an error when Juju does not answer.
+    ///
+    /// [`SecretInfo`] has an example.
     pub fn secret_ids(&self) -> Result<Vec<SecretUri>, Error> {
         let ids: Option<Vec<SecretUri>> = self.read(&HookCommand::json("secret-ids"), &|| {
             "list the own secrets".to_owned()

@@ -31,6 +31,8 @@ pub enum Status {
 
 impl Status {
     /// Returns the status without its message, as Juju writes it.
+    ///
+    /// [`Status`] has an example.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Active(_) => "active",
@@ -41,6 +43,8 @@ impl Status {
     }
 
     /// Returns the message.
+    ///
+    /// [`Status`] has an example.
     pub fn message(&self) -> &str {
         match self {
             Self::Active(text)
@@ -88,12 +92,16 @@ pub struct CurrentStatus {
 
 impl CurrentStatus {
     /// Returns whether setting `status` would change nothing.
+    ///
+    /// [`CurrentStatus`] has an example.
     pub fn is(&self, status: &Status) -> bool {
         self.status == status.word() && self.message == shown(status)
     }
 }
 
 /// The application's status, with its units' where Juju tells them.
+///
+/// [`Juju::application_status_get`](crate::Juju::application_status_get) has an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ApplicationStatus {

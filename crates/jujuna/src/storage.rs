@@ -8,6 +8,8 @@ use serde::Deserialize;
 use crate::{Error, HookCommand, Juju, StorageId};
 
 /// A storage instance that is attached to this unit.
+///
+/// [`Juju::storage_list`](crate::Juju::storage_list) has an example.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Storage {
@@ -54,6 +56,8 @@ impl Juju {
     /// # Errors
     ///
     /// Returns [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when it is not attached to this unit.
+    ///
+    /// [`storage_list`](Juju::storage_list) has an example.
     pub fn storage_get(&self, id: &StorageId) -> Result<Storage, Error> {
         let command = HookCommand::json("storage-get")
             .arg("-s")

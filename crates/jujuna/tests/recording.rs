@@ -230,13 +230,12 @@ fn every_recorded_stdout_is_understood() {
             assert_eq!(recorded.stdout, "", "{:?}", recorded.argv);
             ("nothing to read", Ok(()))
         } else if has("--format=json") {
-            match read(&recorded) {
-                Some(result) => ("json", result),
-                None => {
-                    assert!(one_word(&recorded), "{:?}", recorded.argv);
-                    let _: serde_json::Value = serde_json::from_str(&recorded.stdout).unwrap();
-                    ("one value as json", Ok(()))
-                }
+            if let Some(result) = read(&recorded) {
+                ("json", result)
+            } else {
+                assert!(one_word(&recorded), "{:?}", recorded.argv);
+                let _: serde_json::Value = serde_json::from_str(&recorded.stdout).unwrap();
+                ("one value as json", Ok(()))
             }
         } else if !has("--format=yaml")
             && let Some(result) = read_lines(&recorded)
@@ -244,14 +243,11 @@ fn every_recorded_stdout_is_understood() {
             ("lines", result)
         } else if one_word(&recorded) {
             ("one value as text", Ok(()))
+        } else if let Some(result) = read(&in_json(&recorded)) {
+            ("yaml", result)
         } else {
-            match read(&in_json(&recorded)) {
-                Some(result) => ("yaml", result),
-                None => {
-                    assert_eq!(name, "leader-get", "{:?}", recorded.argv);
-                    ("of an older Juju", Ok(()))
-                }
-            }
+            assert_eq!(name, "leader-get", "{:?}", recorded.argv);
+            ("of an older Juju", Ok(()))
         };
         let cause = |error: &Error| std::error::Error::source(error).map(ToString::to_string);
         if let Err(error) = result {

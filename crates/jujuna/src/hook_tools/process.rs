@@ -16,6 +16,17 @@ use super::{HookCommand, HookOutput, HookTools};
 ///
 /// They inherit the environment, by which Juju knows the dispatch. A command that is not done within its
 /// deadline is killed.
+///
+/// # Example
+///
+/// ```
+/// use jujuna::{ErrorKind, Juju, ProcessHookTools};
+///
+/// // Here is no Juju, so there are no hook commands.
+/// let tools = ProcessHookTools::new().with_variable("PATH", "/nowhere");
+/// let error = Juju::new(Box::new(tools)).config_get().unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Unsupported);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct ProcessHookTools {
     variables: BTreeMap<String, String>,
@@ -23,11 +34,15 @@ pub struct ProcessHookTools {
 
 impl ProcessHookTools {
     /// Hook commands from this process's PATH, with this process's environment.
+    ///
+    /// [`ProcessHookTools`] has an example.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Sets a variable for the hook commands alone. PATH tells, too, where they are looked for.
+    ///
+    /// [`ProcessHookTools`] has an example.
     #[must_use]
     pub fn with_variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.variables.insert(name.into(), value.into());

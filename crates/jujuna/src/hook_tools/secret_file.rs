@@ -11,6 +11,18 @@ use rustix::fs::{MemfdFlags, Mode};
 ///
 /// Juju's agent opens it by the path of the charm's own file descriptor, which works because agent and charm
 /// share one process namespace.
+///
+/// # Example
+///
+/// ```
+/// use jujuna::{HookCommand, SecretFile};
+///
+/// let file = SecretFile::new(b"{\"password\": \"hunter22\"}")?;
+/// assert!(file.path().starts_with("/proc/"));
+/// let command = HookCommand::new("secret-add").secret_file(file);
+/// assert!(!format!("{command:?}").contains("hunter22"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct SecretFile {
     path: String,
     /// Open as long as the hook command runs: without it the path is gone.
@@ -23,6 +35,8 @@ impl SecretFile {
     /// # Errors
     ///
     /// Returns the system's error when no such file can be made.
+    ///
+    /// [`SecretFile`] has an example.
     pub fn new(content: &[u8]) -> io::Result<Self> {
         let descriptor = rustix::fs::memfd_create("juju-secret", MemfdFlags::CLOEXEC)?;
         rustix::fs::fchmod(&descriptor, Mode::RUSR | Mode::WUSR)?;
@@ -33,6 +47,8 @@ impl SecretFile {
     }
 
     /// Returns the absolute path by which another process reads the file.
+    ///
+    /// [`SecretFile`] has an example.
     pub fn path(&self) -> &str {
         &self.path
     }

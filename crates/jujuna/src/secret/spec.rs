@@ -86,6 +86,8 @@ impl SecretSpec {
     ///
     /// Keys are at least three characters: lower-case letters, digits and single inner hyphens, a letter first; values are
     /// not empty.
+    ///
+    /// [`SecretSpec`] has an example.
     pub fn new<K, V>(label: impl Into<String>, content: impl IntoIterator<Item = (K, V)>) -> Self
     where
         K: Into<String>,
@@ -106,6 +108,8 @@ impl SecretSpec {
     }
 
     /// Describes it to who lists the model's secrets.
+    ///
+    /// [`SecretSpec`] has an example.
     #[must_use]
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.description = Some(text.into());
@@ -113,6 +117,8 @@ impl SecretSpec {
     }
 
     /// Has Juju ask for a new revision every so often.
+    ///
+    /// [`SecretSpec`] has an example.
     #[must_use]
     pub fn rotate(mut self, rotate: Rotate) -> Self {
         self.rotate = Some(rotate);
@@ -122,6 +128,8 @@ impl SecretSpec {
     /// Has Juju fire secret-expired this long after a revision was written.
     ///
     /// It is said again with each new revision, and only then.
+    ///
+    /// [`SecretSpec`] has an example.
     #[must_use]
     pub fn expire_after(mut self, duration: Duration) -> Self {
         self.expire_after = Some(duration);
@@ -129,6 +137,8 @@ impl SecretSpec {
     }
 
     /// Lets the application at the other end of a relation read it, as long as the relation lasts.
+    ///
+    /// [`SecretSpec`] has an example.
     #[must_use]
     pub fn grant_to(mut self, relation: &RelationId) -> Self {
         self.grants.push(relation.clone());

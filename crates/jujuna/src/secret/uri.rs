@@ -32,6 +32,8 @@ pub struct SecretUri {
 
 impl SecretUri {
     /// Returns the id: 20 lower-case letters and digits.
+    ///
+    /// [`SecretUri`] has an example.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -42,6 +44,8 @@ impl SecretUri {
     }
 
     /// Returns the model that the secret is in, if the URI tells.
+    ///
+    /// [`SecretUri`] has an example.
     pub fn model_uuid(&self) -> Option<&str> {
         self.model_uuid.as_deref()
     }

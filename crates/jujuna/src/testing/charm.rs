@@ -84,6 +84,8 @@ impl Charm {
     /// # Panics
     ///
     /// Panics when one is no YAML.
+    ///
+    /// [`Charm`] has an example.
     pub fn parse(metadata: &str, config: &str, actions: &str) -> Self {
         Self {
             metadata: parse("metadata.yaml", metadata),
@@ -93,6 +95,8 @@ impl Charm {
     }
 
     /// Returns the charm's name.
+    ///
+    /// [`Charm`] has an example.
     pub fn name(&self) -> &str {
         self.metadata["name"].as_str().unwrap_or_default()
     }

@@ -6,6 +6,8 @@ use super::{End, Fault, Harness, State};
 use crate::Event;
 
 /// Where a dispatch that was cut short leads elsewhere than one that was not.
+///
+/// [`Harness::converges_from_every_crash_point`] has an example.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Divergence {
     fault: Fault,
@@ -104,6 +106,22 @@ impl<W: Clone + PartialEq + fmt::Debug> Harness<W> {
     /// # Panics
     ///
     /// As of [`run_on`](Harness::run_on).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use jujuna::testing::{Charm, Harness};
+    /// # use jujuna::{Event, Juju, Outcome};
+    /// let harness = Harness::with_workload(Charm::parse("{name: hello}", "", ""), |context, fake, runs: &mut bool| {
+    ///     let mut juju = Juju::for_context(Box::new(fake.clone()), context);
+    ///     jujuna::dispatch(context, &mut juju, |_, _| {
+    ///         *runs = true;
+    ///         Ok(Outcome::Active(String::new()))
+    ///     })
+    /// });
+    /// harness.converges_on(&Event::Start, &harness.state("hello/0"), &false)?;
+    /// # Ok::<(), jujuna::testing::Divergence>(())
+    /// ```
     pub fn converges_on(
         &self,
         event: &Event,

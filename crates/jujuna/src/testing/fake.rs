@@ -11,12 +11,41 @@ use super::{commands, secrets, state::State};
 use crate::{HookCommand, HookOutput, HookTools};
 
 /// A Juju in memory. Clones are handles on the same one.
+///
+/// # Example
+///
+/// ```
+/// use jujuna::testing::{FakeJuju, State};
+/// use jujuna::{ErrorKind, Juju, Status};
+///
+/// let fake = FakeJuju::new(State::new("hello/0").with_action());
+/// let mut juju = Juju::new(Box::new(fake.clone()));
+/// fake.fail_at(1, 1, "ERROR connection is shut down");
+/// fake.hang_at(2);
+/// assert_eq!(juju.config_get().unwrap_err().kind(), ErrorKind::Failed);
+/// assert_eq!(juju.config_get().unwrap_err().kind(), ErrorKind::Timeout);
+/// assert_eq!(fake.calls()[0].arguments, ["--format=json"]);
+///
+/// fake.change(|state| state.leader = true); // another unit gave it up
+/// assert!(juju.leader()?.is_some());
+/// assert_eq!(fake.call_names(), ["config-get", "config-get", "is-leader"]);
+///
+/// juju.state_set("k", "v");
+/// juju.flush()?;
+/// fake.end(1);
+/// assert!(fake.state().state.is_empty());
+/// fake.forget_calls();
+/// assert!(fake.calls().is_empty());
+/// # Ok::<(), jujuna::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct FakeJuju {
     model: Arc<Mutex<Model>>,
 }
 
 /// A hook command that was called.
+///
+/// [`FakeJuju`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     /// The hook command's name.
@@ -70,6 +99,8 @@ enum Failure {
 
 impl FakeJuju {
     /// A Juju whose model holds this.
+    ///
+    /// [`FakeJuju`] has an example.
     pub fn new(state: State) -> Self {
         Self {
             model: Arc::new(Mutex::new(Model {
@@ -90,6 +121,8 @@ impl FakeJuju {
     }
 
     /// Lets the `call`-th hook command (the first is 1) refuse with this exit code and stderr, and do nothing.
+    ///
+    /// [`FakeJuju`] has an example.
     pub fn fail_at(&self, call: usize, exit_code: i32, stderr: &str) {
         self.lock()
             .failures
@@ -97,6 +130,8 @@ impl FakeJuju {
     }
 
     /// Lets the `call`-th hook command (the first is 1) run into its deadline, and do nothing.
+    ///
+    /// [`FakeJuju`] has an example.
     pub fn hang_at(&self, call: usize) {
         self.lock().failures.insert(call, Failure::Hangs);
     }
@@ -132,6 +167,8 @@ impl FakeJuju {
     /// Ends the dispatch as Juju does: exit code 0 keeps what was written, any other drops it.
     ///
     /// What shows at once stays either way: status, version, logs, action results, which revision of a secret is tracked.
+    ///
+    /// [`FakeJuju`] has an example.
     pub fn end(&self, exit_code: u8) {
         let mut model = self.lock();
         if exit_code == 0 {
@@ -142,21 +179,29 @@ impl FakeJuju {
     }
 
     /// Returns what the model holds; of the running dispatch only what shows at once.
+    ///
+    /// [`FakeJuju`] has an example.
     pub fn state(&self) -> State {
         self.lock().committed.clone()
     }
 
     /// Changes the model from outside, as an operator or another unit would.
+    ///
+    /// [`FakeJuju`] has an example.
     pub fn change(&self, change: impl Fn(&mut State)) {
         self.lock().at_once(change);
     }
 
     /// Returns every call so far.
+    ///
+    /// [`FakeJuju`] has an example.
     pub fn calls(&self) -> Vec<Call> {
         self.lock().calls.clone()
     }
 
     /// Returns the names of the hook commands called so far.
+    ///
+    /// [`FakeJuju`] has an example.
     pub fn call_names(&self) -> Vec<String> {
         self.lock()
             .calls
@@ -166,26 +211,36 @@ impl FakeJuju {
     }
 
     /// Forgets the calls so far; the next is number 1 again.
+    ///
+    /// [`FakeJuju`] has an example.
     pub fn forget_calls(&self) {
         self.lock().calls.clear();
     }
 
     /// Returns the lines of juju-log, each as `LEVEL text`.
+    ///
+    /// [`Juju::juju_log`](crate::Juju::juju_log) has an example.
     pub fn log_lines(&self) -> Vec<String> {
         self.lock().log_lines.clone()
     }
 
     /// Returns the lines of action-log.
+    ///
+    /// [`Juju::action_log`](crate::Juju::action_log) has an example.
     pub fn action_log(&self) -> Vec<String> {
         self.lock().action_log.clone()
     }
 
     /// Returns the action's results, by their dotted keys.
+    ///
+    /// [`Juju::action_set`](crate::Juju::action_set) has an example.
     pub fn action_results(&self) -> BTreeMap<String, String> {
         self.lock().action_results.clone()
     }
 
     /// Returns the message of the last action-fail.
+    ///
+    /// [`Juju::action_fail`](crate::Juju::action_fail) has an example.
     pub fn action_failure(&self) -> Option<String> {
         self.lock().action_failure.clone()
     }

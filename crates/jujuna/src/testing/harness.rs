@@ -98,6 +98,8 @@ pub enum Fault {
 
 impl Harness {
     /// Tests a charm whose `main` is [`run`](crate::run) with this `handle`.
+    ///
+    /// [`Harness`] has an example.
     pub fn new(
         charm: Charm,
         handle: impl Fn(&Context, &mut Juju) -> Result<Outcome, BoxError> + 'static,
@@ -113,6 +115,8 @@ impl Harness {
     /// # Panics
     ///
     /// Panics when Juju could not bring this about ([`Charm::inconsistencies`]), and when the charm does.
+    ///
+    /// [`Harness`] has an example.
     pub fn run(&self, event: &Event, state: &State) -> End {
         self.run_on(event, state, &mut ())
     }
@@ -187,6 +191,8 @@ impl<W> Harness<W> {
     /// # Panics
     ///
     /// Panics when `unit` is no unit's name.
+    ///
+    /// [`Harness`] has an example.
     pub fn state(&self, unit: &str) -> State {
         self.charm.state(unit)
     }
@@ -196,6 +202,8 @@ impl<W> Harness<W> {
     /// # Panics
     ///
     /// Panics when Juju could not bring this about ([`Charm::inconsistencies`]), and when the charm does.
+    ///
+    /// [`with_workload`](Harness::with_workload) has an example.
     pub fn run_on(&self, event: &Event, state: &State, workload: &mut W) -> End {
         self.run_on_with_fault(event, state, workload, None)
     }
@@ -205,6 +213,8 @@ impl<W> Harness<W> {
     /// # Panics
     ///
     /// As of [`run_on`](Harness::run_on).
+    ///
+    /// [`Fault`] has an example.
     #[expect(clippy::expect_used, reason = "a test fails by panicking")]
     pub fn run_on_with_fault(
         &self,

@@ -5,6 +5,19 @@ use std::collections::BTreeMap;
 use crate::{RelationId, UnitName};
 
 /// A relation and its databags.
+///
+/// # Example
+///
+/// ```
+/// use jujuna::testing::Relation;
+///
+/// let relation = Relation::new("db", 3, "pg")
+///     .with_remote_app("name", "web")
+///     .with_remote_unit(0)
+///     .with_remote_unit_data(1, "host", "10.0.0.8");
+/// assert_eq!(relation.remote_app_data["name"], "web");
+/// assert_eq!(relation.remote_units.len(), 2);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relation {
     /// Its id.
@@ -23,6 +36,8 @@ pub struct Relation {
 
 impl Relation {
     /// Relation `number` of `endpoint` with `remote_app`, so far without units and data.
+    ///
+    /// [`Relation`] has an example.
     pub fn new(endpoint: &str, number: u32, remote_app: &str) -> Self {
         Self {
             id: RelationId::new(endpoint, number),
@@ -35,6 +50,8 @@ impl Relation {
     }
 
     /// Sets a value in the remote application's databag.
+    ///
+    /// [`Relation`] has an example.
     #[must_use]
     pub fn with_remote_app(mut self, key: &str, value: &str) -> Self {
         self.remote_app_data
@@ -43,6 +60,8 @@ impl Relation {
     }
 
     /// Adds a remote unit with no data.
+    ///
+    /// [`Relation`] has an example.
     #[must_use]
     pub fn with_remote_unit(mut self, number: u32) -> Self {
         let unit = UnitName::new(self.remote_app.clone(), number);
@@ -51,6 +70,8 @@ impl Relation {
     }
 
     /// Sets a value in a remote unit's databag, adding the unit if need be.
+    ///
+    /// [`Relation`] has an example.
     #[must_use]
     pub fn with_remote_unit_data(mut self, number: u32, key: &str, value: &str) -> Self {
         let unit = UnitName::new(self.remote_app.clone(), number);

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Whose a secret is.
+///
+/// [`Secret`] has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
     /// This unit's.
@@ -14,6 +16,18 @@ pub enum Owner {
 }
 
 /// A secret with its revisions.
+///
+/// # Example
+///
+/// ```
+/// use jujuna::testing::{Owner, Secret};
+///
+/// let own = Secret::owned(Owner::Unit, "9m4e2mr0ui3e8a215n4g", "login", [("password", "old")])
+///     .with_revision([("password", "new")]);
+/// assert_eq!((own.latest_revision(), own.latest()["password"].as_str()), (2, "new"));
+/// let other = Secret::granted("9m4e2mr0ui3e8a215n4h", [("password", "x")]).not_granted();
+/// assert!(!other.granted);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Secret {
     /// The bare id.
@@ -40,6 +54,8 @@ pub struct Secret {
 
 impl Secret {
     /// A secret of somebody else, granted to this application.
+    ///
+    /// [`Secret`] has an example.
     pub fn granted<const N: usize>(id: &str, fields: [(&str, &str); N]) -> Self {
         Self {
             id: id.to_owned(),
@@ -56,6 +72,8 @@ impl Secret {
     }
 
     /// A secret of this unit or application.
+    ///
+    /// [`Secret`] has an example.
     pub fn owned<const N: usize>(
         owner: Owner,
         id: &str,
@@ -71,6 +89,8 @@ impl Secret {
     }
 
     /// Adds a revision.
+    ///
+    /// [`Secret`] has an example.
     #[must_use]
     pub fn with_revision<const N: usize>(mut self, fields: [(&str, &str); N]) -> Self {
         self.revisions
@@ -79,6 +99,8 @@ impl Secret {
     }
 
     /// Takes the grant away.
+    ///
+    /// [`Secret`] has an example.
     #[must_use]
     pub fn not_granted(mut self) -> Self {
         self.granted = false;
@@ -86,11 +108,15 @@ impl Secret {
     }
 
     /// Returns the number of the latest revision.
+    ///
+    /// [`Secret`] has an example.
     pub fn latest_revision(&self) -> u64 {
         self.revisions.keys().next_back().copied().unwrap_or(0)
     }
 
     /// Returns the fields of the latest revision.
+    ///
+    /// [`Secret`] has an example.
     pub fn latest(&self) -> BTreeMap<String, String> {
         self.revisions
             .values()

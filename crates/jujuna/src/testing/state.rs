@@ -11,6 +11,28 @@ use crate::{OpenedPort, RelationId, StorageId, UnitName};
 /// What a model holds, as far as one unit can see or change it.
 ///
 /// The `with_` methods make one for a test; afterwards [`FakeJuju::state`](super::FakeJuju::state) gives one back, to be compared.
+///
+/// # Example
+///
+/// ```
+/// use jujuna::testing::{Relation, Secret, State};
+/// use jujuna::RelationId;
+///
+/// let state = State::new("web/0")
+///     .with_leader(true)
+///     .with_planned_units(3)
+///     .with_option("port", 8008)
+///     .with_relation(Relation::new("db", 3, "pg"))
+///     .with_secret(Secret::granted("9m4e2mr0ui3e8a215n4g", [("password", "x")]))
+///     .with_storage("data", 0, "/data")
+///     .with_state("seen", "1")
+///     .with_status("active", "");
+/// assert_eq!(state.relation(&RelationId::new("db", 3)).unwrap().remote_app, "pg");
+/// assert!(state.secret("9m4e2mr0ui3e8a215n4g").is_some());
+/// assert_eq!(state.status, "active".into());
+/// let running = state.with_action().with_param("who", "Ann");
+/// assert_eq!(running.action.unwrap()["who"], "Ann");
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
     /// The unit that the charm runs as.
@@ -61,6 +83,8 @@ impl State {
     /// # Panics
     ///
     /// Panics when `unit` is no unit's name.
+    ///
+    /// [`State`] has an example.
     #[expect(clippy::expect_used, reason = "a test fails by panicking")]
     pub fn new(unit: &str) -> Self {
         Self {
@@ -88,6 +112,8 @@ impl State {
     }
 
     /// Makes the unit the leader, or not.
+    ///
+    /// [`State`] has an example.
     #[must_use]
     pub fn with_leader(mut self, leader: bool) -> Self {
         self.leader = leader;
@@ -95,6 +121,8 @@ impl State {
     }
 
     /// Sets an option.
+    ///
+    /// [`State`] has an example.
     #[must_use]
     pub fn with_option(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.config.insert(name.to_owned(), value.into());
@@ -102,6 +130,8 @@ impl State {
     }
 
     /// Lets the unit run an action, so far without parameters.
+    ///
+    /// [`State`] has an example.
     #[must_use]
     pub fn with_action(mut self) -> Self {
         self.action.get_or_insert_default();
@@ -109,6 +139,8 @@ impl State {
     }
 
     /// Lets the unit run an action and gives it a parameter.
+    ///
+    /// [`State`] has an example.
     #[must_use]
     pub fn with_param(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.action
@@ -118,6 +150,8 @@ impl State {
     }
 
     /// Adds a relation.
+    ///
+    /// [`State`] has an example.
     #[must_use]
     pub fn with_relation(mut self, relation: Relation) -> Self {
         self.relations.push(relation);
@@ -125,6 +159,8 @@ impl State {
     }
 
     /// Adds a secret.
+    ///
+    /// [`State`] has an example.
     #[must_use]
     pub fn with_secret(mut self, secret: Secret) -> Self {
         self.secrets.push(secret);
@@ -132,6 +168,8 @@ impl State {
     }
 
     /// Attaches a storage instance.
+    ///
+    /// [`State`] has an example.
     #[must_use]
     pub fn with_storage(mut self, name: &str, number: u32, location: &str) -> Self {
         self.storages
@@ -140,6 +178,8 @@ impl State {
     }
 
     /// Sets a value of the unit's state.
+    ///
+    /// [`State`] has an example.
     #[must_use]
     pub fn with_state(mut self, key: &str, value: &str) -> Self {
         self.state.insert(key.to_owned(), value.to_owned());
@@ -147,6 +187,8 @@ impl State {
     }
 
     /// Sets how many units there shall be.
+    ///
+    /// [`State`] has an example.
     #[must_use]
     pub fn with_planned_units(mut self, number: u32) -> Self {
         self.planned_units = number;
@@ -154,6 +196,8 @@ impl State {
     }
 
     /// Sets the unit's status.
+    ///
+    /// [`State`] has an example.
     #[must_use]
     pub fn with_status(mut self, status: &str, message: &str) -> Self {
         self.status = ShownStatus {
@@ -164,11 +208,15 @@ impl State {
     }
 
     /// Returns the relation of this id.
+    ///
+    /// [`State`] has an example.
     pub fn relation(&self, id: &RelationId) -> Option<&Relation> {
         self.relations.iter().find(|relation| relation.id == *id)
     }
 
     /// Returns the secret of this label or bare id.
+    ///
+    /// [`State`] has an example.
     pub fn secret(&self, label_or_id: &str) -> Option<&Secret> {
         self.secrets
             .iter()
@@ -177,6 +225,8 @@ impl State {
 }
 
 /// A status as an operator sees it.
+///
+/// [`State`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShownStatus {
     /// Juju's word.

@@ -11,6 +11,8 @@ use crate::typed::{Fields, Input, fit};
 
 /// Where the charm's types and its YAML files do not agree, a line each. Its `Debug` is as readable as its `Display`, for
 /// `unwrap`.
+///
+/// [`Mismatches::lines`] has an example.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Mismatches(Vec<String>);
 

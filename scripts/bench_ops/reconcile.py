@@ -1,0 +1,30 @@
+"""A reconcile of options, a relation with two units, the own databag among peers, a port, the version and the status.
+
+`reconcile` in crates/jujuna/tests/harness.rs does the same on jujuna.
+"""
+
+import logging
+
+import ops
+
+
+class Reconcile(ops.CharmBase):
+    def __init__(self, framework):
+        super().__init__(framework)
+        framework.observe(self.on.db_relation_changed, self._reconcile)
+
+    def _reconcile(self, _):
+        port = self.config["port"]
+        db = self.model.get_relation("db")
+        name = db.data[db.app].get("name", "")
+        hosts = [db.data[unit]["host"] for unit in sorted(db.units, key=lambda unit: unit.name)]
+        mates = self.model.get_relation("mates")
+        mates.data[self.unit].update({"hosts": ",".join(hosts), "name": name})
+        self.unit.set_ports(port)
+        self.unit.set_workload_version("1.2.3")
+        logging.info("reconciled")
+        self.unit.status = ops.ActiveStatus()
+
+
+if __name__ == "__main__":
+    ops.main(Reconcile)
