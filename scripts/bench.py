@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 
+import bench_jujuna
 from bench_backup import (
     BARE_AWS,
     MEGABYTE,
@@ -30,7 +31,6 @@ from bench_backup import (
     remove_backups,
     roots_of,
 )
-import bench_jujuna
 from bench_charm import MeasuredCharm
 from bench_list import BACKUPS, OBJECTS, Counter, measure_list
 from bench_restore import PLAIN_RESTORE, restore
