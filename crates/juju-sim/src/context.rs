@@ -31,6 +31,10 @@ pub(crate) struct HookContext {
     pub(crate) changes: Changes,
     pub(crate) action: ActionOutcome,
     pub(crate) status_was_set: bool,
+    /// `juju-reboot` was asked for, which Kubernetes has no machine for.
+    pub(crate) reboot: bool,
+    /// The charm's process.
+    pub(crate) process: Option<u32>,
     /// Data of applications, and of units that are no members, by relation and name: Juju does not look again within a run.
     pub(crate) read: BTreeMap<(u32, String), BTreeMap<String, String>>,
     /// The unit's status as it was first read: Juju does not look again within a run.
@@ -103,6 +107,8 @@ impl HookContext {
             changes: Changes::default(),
             action: ActionOutcome::default(),
             status_was_set: false,
+            reboot: false,
+            process: None,
             read: BTreeMap::new(),
             status_read: None,
         }

@@ -88,6 +88,11 @@ pub(crate) enum Request {
         storage: String,
     },
     PebbleProgram,
+    /// The time to rotate a charm's secret, or its latest revision's end, is now.
+    SecretDue {
+        secret: String,
+        expire: bool,
+    },
     RemoveUnit {
         unit: String,
     },

@@ -40,6 +40,19 @@ pub(crate) struct RelationHook {
 pub(crate) enum SecretKind {
     Changed,
     Remove,
+    Rotate,
+    Expired,
+}
+
+impl SecretKind {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Remove => "remove",
+            Self::Rotate => "rotate",
+            Self::Expired => "expired",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,14 +103,7 @@ impl Hook {
             Self::Relation(hook) => format!("{}-relation-{}", hook.endpoint, hook.kind.word()),
             Self::StorageAttached { name, .. } => format!("{name}-storage-attached"),
             Self::StorageDetaching { name, .. } => format!("{name}-storage-detaching"),
-            Self::Secret {
-                kind: SecretKind::Changed,
-                ..
-            } => "secret-changed".to_owned(),
-            Self::Secret {
-                kind: SecretKind::Remove,
-                ..
-            } => "secret-remove".to_owned(),
+            Self::Secret { kind, .. } => format!("secret-{}", kind.word()),
             Self::Pebble(PebbleEvent::Ready { container }) => format!("{container}-pebble-ready"),
             Self::Pebble(PebbleEvent::Notice { container, .. }) => {
                 format!("{container}-pebble-custom-notice")
@@ -183,11 +189,16 @@ impl Hook {
                 label,
                 revision,
             } => {
+                // Juju's own inconsistency: an expired secret comes without its scheme.
+                let uri = match kind {
+                    SecretKind::Expired => id.clone(),
+                    _ => format!("secret:{id}"),
+                };
                 let mut variables = vec![
-                    ("JUJU_SECRET_ID", format!("secret:{id}")),
+                    ("JUJU_SECRET_ID", uri),
                     ("JUJU_SECRET_LABEL", label.clone()),
                 ];
-                if *kind == SecretKind::Remove {
+                if matches!(kind, SecretKind::Remove | SecretKind::Expired) {
                     variables.push(("JUJU_SECRET_REVISION", revision.to_string()));
                 }
                 variables

@@ -92,6 +92,9 @@ async fn finish(
         .process_group(0);
     let mut child = pod::spawn(command).await?;
     *locked(&unit.charm_process) = child.id();
+    if let Some(context) = locked(&unit.running).as_mut() {
+        context.process = child.id();
+    }
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let stdout = take_output(controller, unit, logger.clone(), "DEBUG", out);
     let stderr = take_output(controller, unit, logger, "WARNING", err);

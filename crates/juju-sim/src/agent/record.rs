@@ -39,8 +39,14 @@ impl Told {
 /// Changes what must be so while the hook runs, not only after.
 pub(crate) fn before(model: &mut Model, name: &UnitName, hook: &Hook) -> Told {
     let told = Told::now(model, name);
-    if let Hook::Relation(relation) = hook {
-        before_relation(model, name, relation);
+    match hook {
+        Hook::Relation(relation) => before_relation(model, name, relation),
+        Hook::Secret { id, .. } => {
+            if let Some(secret) = model.secrets.get_mut(id) {
+                secret.rotated_from = secret.latest();
+            }
+        }
+        _ => {}
     }
     let Some(unit) = model.units.get_mut(name) else {
         return told;
@@ -187,6 +193,8 @@ fn secret_done(model: &mut Model, name: &UnitName, kind: SecretKind, id: &str, r
         SecretKind::Remove => {
             secret.told_obsolete.insert(revision);
         }
+        SecretKind::Rotate => secret.told_rotate(secret.rotated_from),
+        SecretKind::Expired => secret.told_expired(revision),
     }
 }
 
@@ -215,6 +223,9 @@ pub(crate) fn failed(model: &mut Model, name: &UnitName, hook: &Hook) {
         return;
     };
     let state = &mut unit.agent;
+    if state.fired.front() == Some(hook) {
+        state.fired.pop_front();
+    }
     match hook {
         Hook::Pebble(PebbleEvent::Ready { .. }) => {}
         Hook::Pebble(_) => {

@@ -4,8 +4,9 @@ use super::hook::{Hook, RelationHook, RelationKind, SecretKind};
 use crate::model::Model;
 use crate::model::name::UnitName;
 use crate::model::relation::Relation;
+use crate::model::secret::{Owner, Secret};
 use crate::model::task::TaskStatus;
-use crate::model::unit::{Churn, KnownRelation, Life, Renewal, StorageInstance, Unit};
+use crate::model::unit::{Churn, FailedHook, KnownRelation, Life, Renewal, StorageInstance, Unit};
 use std::time::Instant;
 
 /// The next thing to do.
@@ -42,18 +43,8 @@ pub(crate) fn next(model: &Model, name: &UnitName) -> Next {
     if let Some(hook) = &state.again {
         return Next::Run(hook.clone());
     }
-    let action = || next_task(model, unit).map(Next::Act);
     if let Some(failed) = &state.failed {
-        if let Some(renewal) = renewal(model, unit) {
-            return Next::Renew(renewal);
-        }
-        return action().unwrap_or_else(|| {
-            if failed.retry_at <= Instant::now() {
-                Next::Run(failed.hook.clone())
-            } else {
-                Next::Wait(Some(failed.retry_at))
-            }
-        });
+        return in_error(model, unit, failed);
     }
     if state.life == Life::New {
         return Next::Run(Hook::Install);
@@ -72,7 +63,7 @@ pub(crate) fn next(model: &Model, name: &UnitName) -> Next {
         .or_else(|| state.pebble.front().cloned().map(Hook::Pebble))
         .or_else(|| secret(model, unit))
         .map(Next::Run)
-        .or_else(action)
+        .or_else(|| next_task(model, unit).map(Next::Act))
         .or_else(|| storage(unit).map(Next::Run))
         .or_else(|| Some(Next::Run(life(model, unit)?)))
         .unwrap_or_else(|| {
@@ -84,6 +75,23 @@ pub(crate) fn next(model: &Model, name: &UnitName) -> Next {
                     .min(),
             )
         })
+}
+
+/// After a hook that failed only actions run until it is time to run it again.
+fn in_error(model: &Model, unit: &Unit, failed: &FailedHook) -> Next {
+    if let Some(renewal) = renewal(model, unit) {
+        // The agent that ends runs `stop` in place of what failed; a pod does not wait for a `stop` that fails.
+        return if failed.hook == Hook::Stop {
+            Next::Renew(renewal)
+        } else {
+            Next::Run(Hook::Stop)
+        };
+    }
+    match next_task(model, unit) {
+        Some(number) => Next::Act(number),
+        None if failed.retry_at <= Instant::now() => Next::Run(failed.hook.clone()),
+        None => Next::Wait(Some(failed.retry_at)),
+    }
 }
 
 /// What is to be replaced now, if it is this unit's turn.
@@ -178,34 +186,51 @@ fn secret(model: &Model, unit: &Unit) -> Option<Hook> {
     if unit.dying {
         return None;
     }
-    let changed = model.secrets.values().find_map(|secret| {
-        let consumer = secret.consumers.get(&unit.name)?;
-        let tell = !secret.is_owned_by(&unit.name)
-            && secret.may_be_read_by(&unit.name)
-            && consumer.told < secret.latest();
-        tell.then(|| Hook::Secret {
-            kind: SecretKind::Changed,
-            id: secret.id.clone(),
-            label: consumer.label.clone().unwrap_or_default(),
-            revision: 0,
-        })
-    });
-    changed.or_else(|| {
+    let hook = |kind, secret: &Secret, label: Option<&String>, revision| Hook::Secret {
+        kind,
+        id: secret.id.clone(),
+        label: label.cloned().unwrap_or_default(),
+        revision,
+    };
+    let managed = || (model.secrets.values()).filter(|secret| is_managed_by(model, secret, unit));
+    let own = |kind, secret: &Secret, revision| {
+        hook(kind, secret, secret.attributes.label.as_ref(), revision)
+    };
+    let expired =
+        managed().find_map(|secret| Some(own(SecretKind::Expired, secret, secret.expired()?)));
+    let rotate = || {
+        managed()
+            .find(|secret| secret.is_to_be_rotated())
+            .map(|secret| own(SecretKind::Rotate, secret, 0))
+    };
+    let changed = || {
         model.secrets.values().find_map(|secret| {
-            let owner_told = secret.owner == crate::model::secret::Owner::Unit(unit.name.clone())
-                || (secret.is_owned_by(&unit.name) && model.is_leader(&unit.name));
+            let consumer = secret.consumers.get(&unit.name)?;
+            // Whoever has read it is told, its owner and the unit that changed it too.
+            let tell = secret.may_be_read_by(&unit.name) && consumer.told < secret.latest();
+            let own = || {
+                let managed = is_managed_by(model, secret, unit);
+                secret.attributes.label.as_ref().filter(|_| managed)
+            };
+            let label = consumer.label.as_ref().or_else(own);
+            tell.then(|| hook(SecretKind::Changed, secret, label, 0))
+        })
+    };
+    let obsolete = || {
+        managed().find_map(|secret| {
             let revision = secret
                 .obsolete()
                 .find(|revision| !secret.told_obsolete.contains(revision))?;
-            let label = secret.attributes.label.clone().unwrap_or_default();
-            owner_told.then(|| Hook::Secret {
-                kind: SecretKind::Remove,
-                id: secret.id.clone(),
-                label,
-                revision,
-            })
+            Some(own(SecretKind::Remove, secret, revision))
         })
-    })
+    };
+    expired.or_else(rotate).or_else(changed).or_else(obsolete)
+}
+
+/// Whether the unit is the one that is told about a secret it owns.
+fn is_managed_by(model: &Model, secret: &Secret, unit: &Unit) -> bool {
+    secret.owner == Owner::Unit(unit.name.clone())
+        || (secret.is_owned_by(&unit.name) && model.is_leader(&unit.name))
 }
 
 fn storage(unit: &Unit) -> Option<Hook> {

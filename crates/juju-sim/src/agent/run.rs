@@ -120,16 +120,23 @@ fn hook_end(controller: &Controller, ran: Result<Finished>) -> HookEnd {
     match finished.exit {
         Exit::Missing | Exit::Code(0) => {
             match flush::flush(&mut controller.model(), &mut finished.context) {
+                Ok(()) if finished.context.reboot => HookEnd::Failed(no_machine(&finished)),
                 Ok(()) => HookEnd::Done {
                     status_was_set: finished.context.status_was_set,
                 },
                 Err(refusal) => HookEnd::Failed(refusal),
             }
         }
+        Exit::Terminated if finished.context.reboot => HookEnd::Failed(no_machine(&finished)),
         Exit::Terminated => HookEnd::Terminated,
         Exit::Code(code) => HookEnd::Failed(format!("exit status {code}")),
         Exit::Signal(signal) => HookEnd::Failed(format!("signal: {signal}")),
     }
+}
+
+fn no_machine(finished: &Finished) -> String {
+    let unit = finished.context.unit.to_string();
+    format!("unit {unit:?} is not assigned to a machine")
 }
 
 /// Juju runs a failed pebble-ready again at its next poll, and other hooks meanwhile.

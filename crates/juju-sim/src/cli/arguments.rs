@@ -270,6 +270,14 @@ pub(super) enum Verb {
     SetLeader {
         unit: String,
     },
+    /// (test) Let the time come to rotate a charm's secret, by URI or label
+    RotateSecret {
+        secret: String,
+    },
+    /// (test) Let the latest revision of a charm's secret expire
+    ExpireSecret {
+        secret: String,
+    },
     /// (test) Replace a unit's pod
     ReplacePod {
         unit: String,

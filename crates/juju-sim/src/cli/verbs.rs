@@ -178,6 +178,14 @@ fn plain(juju: &Juju, verb: Verb) -> Result<()> {
         },
         Verb::Fire { unit, hook } => Request::Fire { unit, hook },
         Verb::SetLeader { unit } => Request::SetLeader { unit },
+        Verb::RotateSecret { secret } => Request::SecretDue {
+            secret,
+            expire: false,
+        },
+        Verb::ExpireSecret { secret } => Request::SecretDue {
+            secret,
+            expire: true,
+        },
         Verb::ReplacePod { unit } => Request::ReplacePod { unit },
         Verb::RestartAgent { unit, disk_lost } => Request::RestartAgent { unit, disk_lost },
         Verb::KillContainer { unit, container } => Request::KillContainer { unit, container },

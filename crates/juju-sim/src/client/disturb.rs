@@ -144,6 +144,28 @@ impl Juju {
         })
     }
 
+    /// Lets the time come to rotate a charm's secret, named by URI or label: `secret-rotate`.
+    ///
+    /// # Errors
+    /// An unknown secret, or one that is never rotated.
+    pub fn rotate_secret(&self, secret: &str) -> Result<()> {
+        self.tell(&Request::SecretDue {
+            secret: secret.to_owned(),
+            expire: false,
+        })
+    }
+
+    /// Lets the latest revision of a charm's secret, named by URI or label, expire: `secret-expired`.
+    ///
+    /// # Errors
+    /// An unknown secret.
+    pub fn expire_secret(&self, secret: &str) -> Result<()> {
+        self.tell(&Request::SecretDue {
+            secret: secret.to_owned(),
+            expire: true,
+        })
+    }
+
     /// The Pebble program of the model's containers.
     ///
     /// # Errors

@@ -150,10 +150,7 @@ fn flush_secrets(
             ));
         }
         if let Some(secret) = model.secrets.get_mut(id) {
-            secret.merge(&update.attributes);
-            if let Some(content) = &update.content {
-                secret.update(content.clone());
-            }
+            secret.change(&update.attributes, update.content.clone());
         }
     }
     for grant in &changes.granted {
@@ -184,6 +181,7 @@ fn remove(model: &mut Model, id: &str, revision: Option<u32>) {
     };
     if let Some(revision) = revision {
         secret.revisions.remove(&revision);
+        secret.expiries.remove(&revision);
     }
     if revision.is_none() || secret.revisions.is_empty() {
         model.secrets.remove(id);

@@ -28,6 +28,7 @@ impl Controller {
             | Request::UpdateSecret { .. }
             | Request::GrantSecret { .. }
             | Request::RemoveSecret { .. }
+            | Request::SecretDue { .. }
             | Request::Secrets => self.secret(request),
             Request::Run { .. } | Request::Task { .. } | Request::CancelTask { .. } => {
                 self.task(request)
@@ -175,6 +176,7 @@ impl Controller {
                 applications,
                 grant,
             } => model.grant_secret(&name, &applications, grant)?,
+            Request::SecretDue { secret, expire } => model.secret_due(&secret, expire)?,
             Request::RemoveSecret { name } => {
                 let id = model.user_secret(&name)?.id.clone();
                 model.secrets.remove(&id);

@@ -3,6 +3,7 @@
 use super::arguments::Takes;
 use super::{Call, CommandError, Output};
 use crate::context::Purpose;
+use rustix::process::{Pid, Signal, kill_process};
 
 const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];
 
@@ -52,13 +53,19 @@ pub(super) fn write(call: &mut Call<'_>) -> Output {
 }
 
 pub(super) fn reboot(call: &mut Call<'_>) -> Output {
-    call.silent(&[(&["now"], Takes::Nothing)])?;
-    match call.context.purpose {
-        Purpose::Action { .. } => Err(CommandError::refused(
+    let arguments = call.silent(&[(&["now"], Takes::Nothing)])?;
+    arguments.at_most(0)?;
+    if matches!(call.context.purpose, Purpose::Action { .. }) {
+        return Err(CommandError::refused(
             "juju-reboot is not supported when running an action.",
-        )),
-        _ => Err(CommandError::refused(
-            "juju-sim does not implement juju-reboot",
-        )),
+        ));
     }
+    call.context.reboot = true;
+    if arguments.is_set("now") {
+        let process = call.context.process.and_then(|pid| i32::try_from(pid).ok());
+        if let Some(process) = process.and_then(Pid::from_raw) {
+            let _ = kill_process(process, Signal::KILL);
+        }
+    }
+    Ok(String::new())
 }

@@ -66,7 +66,7 @@ pub(super) fn set(call: &mut Call<'_>) -> Output {
     let content = content(call, &arguments, &arguments.words[1..])?;
     let changes = &mut call.context.changes.secrets;
     if let Some(created) = changes.created.get_mut(&id) {
-        created.merge(&attributes);
+        created.change(&attributes, None);
         if !content.is_empty() {
             created.revisions.insert(1, content);
         }

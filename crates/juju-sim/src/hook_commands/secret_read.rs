@@ -190,7 +190,7 @@ pub(super) fn info_get(call: &mut Call<'_>) -> Output {
     };
     let mut secret = secret.clone();
     if let Some(update) = call.context.changes.secrets.updated.get(&id) {
-        secret.merge(&update.attributes);
+        secret.change(&update.attributes, None);
     }
     let node = Node::map([(id, info(call, &secret))]);
     call.print(&arguments, &node)
@@ -229,10 +229,10 @@ fn info(call: &Call<'_>, secret: &Secret) -> Node {
     {
         entries.push(("rotation", Node::text(rotate)));
     }
-    if let Some(expire) = &secret.attributes.expire {
+    if let Some(expiry) = secret.expiries.get(&secret.latest()) {
         entries.push((
             "expiry",
-            Node::Time(expire.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+            Node::Time(expiry.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
         ));
     }
     let grants: Vec<_> = secret

@@ -5,6 +5,9 @@ use super::{Call, CommandError, Output};
 use crate::context::flush::{State, merged_state};
 use crate::node::{Format, Node};
 
+const KEY_LIMIT_BYTES: usize = 256;
+const VALUE_LIMIT_BYTES: usize = 65_536;
+
 fn current(call: &Call<'_>) -> State {
     let saved = call
         .model
@@ -44,6 +47,18 @@ pub(super) fn set(call: &mut Call<'_>) -> Output {
         None => Vec::new(),
     };
     entries.extend(given);
+    for (key, value) in &entries {
+        if key.len() > KEY_LIMIT_BYTES {
+            return Err(CommandError::refused(format!(
+                "max allowed key length ({KEY_LIMIT_BYTES}) exceeded"
+            )));
+        }
+        if value.len() > VALUE_LIMIT_BYTES {
+            return Err(CommandError::refused(format!(
+                "max allowed value length ({VALUE_LIMIT_BYTES}) exceeded"
+            )));
+        }
+    }
     call.context
         .changes
         .state

@@ -3,6 +3,7 @@
 use super::Model;
 use super::charm::ActionSchema;
 use super::name::UnitName;
+use super::schema;
 use super::task::{Task, TaskStatus};
 use anyhow::{Result, bail};
 use jiff::Timestamp;
@@ -22,6 +23,12 @@ impl Model {
             .charm
             .as_ref()
             .and_then(|charm| charm.actions.get(action));
+        if let Some(charm) = application.charm.as_ref().filter(|charm| charm.lacks_bases) {
+            bail!(
+                "charm {:?} says what it assumes and has no manifest.yaml: Juju's agent fails at its first action, again and again (\"assumes in metadata v1 not valid\")",
+                charm.name
+            );
+        }
         let Some(schema) = schema else {
             bail!(
                 "action {action:?} not defined on unit {:?}",
@@ -72,79 +79,14 @@ impl Model {
 }
 
 impl ActionSchema {
-    /// Fills in defaults and refuses what does not fit, in Juju's words.
+    /// Refuses what does not fit, in Juju's words, and fills in defaults.
     pub(crate) fn check(&self, mut given: Map<String, Value>) -> Result<Map<String, Value>> {
-        for (name, schema) in &self.params {
-            if let Some(default) = schema.get("default").filter(|_| !given.contains_key(name)) {
-                given.insert(name.clone(), default.clone());
-            }
+        if let Some(faults) = schema::faults(&self.schema, &given) {
+            bail!("validation failed: {faults}");
         }
-        let mut faults = Vec::new();
-        for name in self
-            .required
-            .iter()
-            .filter(|name| !given.contains_key(*name))
-        {
-            faults.push(format!(
-                "(root) : {name:?} property is missing and required, given {}",
-                Value::Object(given.clone())
-            ));
-        }
-        for (name, value) in &given {
-            match self.params.get(name) {
-                Some(schema) => faults.extend(fault(name, schema, value)),
-                None if !self.additional => faults.push(format!(
-                    "(root) : additional property {name:?} is not allowed, given {}",
-                    Value::Object(given.clone())
-                )),
-                None => {}
-            }
-        }
-        match faults.first() {
-            Some(fault) => bail!("validation failed: {fault}"),
-            None => Ok(given),
-        }
+        schema::fill_in(&self.schema, &mut given).map_err(anyhow::Error::msg)?;
+        Ok(given)
     }
-}
-
-fn fault(name: &str, schema: &Value, value: &Value) -> Option<String> {
-    let path = format!("(root).{name}");
-    let wanted = schema.get("type").and_then(Value::as_str);
-    let fits = match wanted {
-        Some("string") => value.is_string(),
-        Some("integer") => value.is_i64() || value.is_u64(),
-        Some("number") => value.is_number(),
-        Some("boolean") => value.is_boolean(),
-        Some("array") => value.is_array(),
-        Some("object") => value.is_object(),
-        _ => true,
-    };
-    if !fits {
-        return Some(format!(
-            "{path} : must be of type {}, given {value}",
-            wanted.unwrap_or_default()
-        ));
-    }
-    if let Some(choices) = schema
-        .get("enum")
-        .and_then(Value::as_array)
-        .filter(|choices| !choices.contains(value))
-    {
-        return Some(format!(
-            "{path} : must match one of the enum values {}, given {value}",
-            Value::Array(choices.clone())
-        ));
-    }
-    let bound = |name: &str| schema.get(name).and_then(Value::as_f64);
-    let number = value.as_f64()?;
-    if let Some(least) = bound("minimum").filter(|least| number < *least) {
-        return Some(format!(
-            "{path} : must be greater than or equal to {least}, given {value}"
-        ));
-    }
-    bound("maximum")
-        .filter(|most| number > *most)
-        .map(|most| format!("{path} : must be less than or equal to {most}, given {value}"))
 }
 
 /// `key=value` words of an operator as parameters: values are YAML, dots nest.

@@ -164,12 +164,14 @@ impl Model {
         let charm = found.charm.clone().with_context(|| {
             format!("application {application:?} has no charm: describe its units in its file")
         })?;
+        let ready_at = Instant::now() + found.storage_delay;
+        let storage = self.storage_of_new_unit(&charm.storage, attach_storage, ready_at)?;
+        let found = self.application_mut(application)?;
         let name = UnitName::new(application, found.next_unit);
         found.next_unit += 1;
         found.leader.get_or_insert_with(|| name.clone());
-        let ready_at = Instant::now() + found.storage_delay;
         let mut unit = Unit::new(name.clone());
-        unit.storage = self.storage_of_new_unit(&charm.storage, attach_storage, ready_at)?;
+        unit.storage = storage;
         self.units.insert(name.clone(), unit);
         Ok(name)
     }

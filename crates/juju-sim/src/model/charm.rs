@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -15,6 +15,8 @@ pub(crate) struct Charm {
     pub(crate) endpoints: BTreeMap<String, EndpointMetadata>,
     pub(crate) options: BTreeMap<String, ConfigOption>,
     pub(crate) actions: BTreeMap<String, ActionSchema>,
+    /// It says what it assumes and not what it runs on, which Juju notices too late.
+    pub(crate) lacks_bases: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,11 +66,10 @@ fn string_type() -> String {
     "string".to_owned()
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct ActionSchema {
-    pub(crate) params: BTreeMap<String, Value>,
-    pub(crate) required: Vec<String>,
-    pub(crate) additional: bool,
+    /// JSON Schema of all parameters.
+    pub(crate) schema: Value,
 }
 
 #[derive(Deserialize)]
@@ -99,6 +100,8 @@ struct ContainerForm {
 struct Metadata {
     name: String,
     #[serde(default)]
+    assumes: Option<Value>,
+    #[serde(default)]
     containers: BTreeMap<String, Option<ContainerForm>>,
     #[serde(default)]
     resources: BTreeMap<String, Resource>,
@@ -118,20 +121,6 @@ struct ConfigFile {
     options: BTreeMap<String, ConfigOption>,
 }
 
-#[derive(Deserialize, Default)]
-struct ActionForm {
-    #[serde(default)]
-    params: BTreeMap<String, Value>,
-    #[serde(default)]
-    required: Vec<String>,
-    #[serde(rename = "additionalProperties", default = "yes")]
-    additional: bool,
-}
-
-fn yes() -> bool {
-    true
-}
-
 impl Charm {
     /// Reads `metadata.yaml`, `config.yaml` and `actions.yaml` of a charm's folder.
     pub(crate) fn read(folder: &Path) -> Result<Self> {
@@ -142,8 +131,11 @@ impl Charm {
             )
         })?;
         let config: ConfigFile = read_yaml(&folder.join("config.yaml"))?.unwrap_or_default();
-        let actions: BTreeMap<String, Option<ActionForm>> =
+        let actions: BTreeMap<String, Option<Map<String, Value>>> =
             read_yaml(&folder.join("actions.yaml"))?.unwrap_or_default();
+        for form in actions.values().flatten() {
+            refuse_yaml_1_1_names(&folder.join("actions.yaml"), form.get("params"))?;
+        }
         let mut endpoints = BTreeMap::new();
         for (role, forms) in [
             (Role::Peer, metadata.peers),
@@ -172,6 +164,7 @@ impl Charm {
             option.check_type(name)?;
         }
         Ok(Self {
+            lacks_bases: metadata.assumes.is_some() && !folder.join("manifest.yaml").exists(),
             name: metadata.name,
             containers: metadata
                 .containers
@@ -217,11 +210,16 @@ fn container(name: String, form: ContainerForm) -> ContainerMetadata {
     }
 }
 
-fn action(form: ActionForm) -> ActionSchema {
+/// What an action's form says beside how it is run is part of its schema.
+fn action(mut form: Map<String, Value>) -> ActionSchema {
+    let params = form.remove("params").filter(|params| !params.is_null());
+    for name in ["description", "parallel", "execution-group"] {
+        form.remove(name);
+    }
+    form.insert("type".to_owned(), json!("object"));
+    form.insert("properties".to_owned(), params.unwrap_or_else(|| json!({})));
     ActionSchema {
-        params: form.params,
-        required: form.required,
-        additional: form.additional,
+        schema: Value::Object(form),
     }
 }
 
@@ -237,4 +235,64 @@ fn read_yaml<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<T>> {
     serde_norway::from_str(&text)
         .map(Some)
         .with_context(|| format!("cannot parse {}", path.display()))
+}
+
+/// Words that are booleans to YAML 1.1, which Juju reads, and so no names there unless they are quoted.
+const YAML_1_1_BOOLEANS: [&str; 6] = ["y", "yes", "on", "n", "no", "off"];
+
+/// Refuses parameters that Juju cannot take for names: `on: {type: boolean}`.
+fn refuse_yaml_1_1_names(file: &Path, parameters: Option<&Value>) -> Result<()> {
+    let mut names = Vec::new();
+    collect_names(parameters, &mut names);
+    let is_boolean = |name: &&String| YAML_1_1_BOOLEANS.contains(&name.to_lowercase().as_str());
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    match names
+        .iter()
+        .filter(is_boolean)
+        .find(|name| is_a_bare_name(&text, name))
+    {
+        Some(name) => bail!(
+            "cannot parse {}: map keyed with non-string value: quote {name:?}, which is a boolean in YAML 1.1",
+            file.display()
+        ),
+        None => Ok(()),
+    }
+}
+
+fn collect_names(value: Option<&Value>, names: &mut Vec<String>) {
+    match value {
+        Some(Value::Object(fields)) => {
+            for (name, field) in fields {
+                names.push(name.clone());
+                collect_names(Some(field), names);
+            }
+        }
+        Some(Value::Array(items)) => items
+            .iter()
+            .for_each(|item| collect_names(Some(item), names)),
+        _ => {}
+    }
+}
+
+/// Whether the text has `name:` where a key may begin, without quotes and not in a text of several lines.
+fn is_a_bare_name(text: &str, name: &str) -> bool {
+    let mut block = None;
+    text.lines().any(|line| {
+        let indent = line.len() - line.trim_start().len();
+        if block.is_some_and(|outer| indent > outer || line.trim().is_empty()) {
+            return false;
+        }
+        let marks = |character| matches!(character, '+' | '-' | '0'..='9');
+        let begins_block = line
+            .trim_end()
+            .trim_end_matches(marks)
+            .ends_with(['|', '>']);
+        block = begins_block.then_some(indent);
+        line.match_indices(name).any(|(index, _)| {
+            let before = line[..index].trim_end();
+            let after = line[index + name.len()..].trim_start();
+            let begins = before.is_empty() || before.ends_with(['{', ',', '-']);
+            begins && after.starts_with(':')
+        })
+    })
 }

@@ -1,9 +1,10 @@
 //! Secrets: revisions, who owns them, who may read them, who reads which revision.
 
 use super::name::UnitName;
+use super::secret_time::{Expiry, next_rotation};
 use super::{Model, id};
 use anyhow::{Result, bail};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) type Content = BTreeMap<String, String>;
@@ -36,6 +37,10 @@ pub(crate) struct Secret {
     pub(crate) consumers: BTreeMap<UnitName, Consumer>,
     /// Revisions that no one reads any more and of which the owner has been told.
     pub(crate) told_obsolete: BTreeSet<u32>,
+    pub(crate) rotates_at: Option<Timestamp>,
+    /// The latest revision when `secret-rotate` began.
+    pub(crate) rotated_from: u32,
+    pub(crate) expiries: BTreeMap<u32, Expiry>,
 }
 
 impl std::fmt::Debug for Secret {
@@ -59,7 +64,13 @@ pub(crate) struct Consumer {
 
 impl Secret {
     pub(crate) fn new(id: String, owner: Owner, attributes: Attributes, content: Content) -> Self {
+        let policy = attributes.rotate.as_deref();
         Self {
+            rotates_at: next_rotation(policy, Timestamp::now()),
+            rotated_from: 0,
+            expiries: (attributes.expire.iter())
+                .map(|at| (1, Expiry::new(*at)))
+                .collect(),
             id,
             owner,
             attributes,
@@ -100,6 +111,24 @@ impl Secret {
         }
     }
 
+    /// Takes what was said, for a new revision if there is content that differs.
+    pub(crate) fn change(&mut self, attributes: &Attributes, content: Option<Content>) {
+        let before = self.attributes.rotate.clone();
+        self.merge(attributes);
+        let policy = self.attributes.rotate.as_deref();
+        if next_rotation(before.as_deref(), Timestamp::now()).is_none() {
+            self.rotates_at = next_rotation(policy, Timestamp::now());
+        } else if next_rotation(policy, Timestamp::now()).is_none() {
+            self.rotates_at = None;
+        }
+        if let Some(content) = content {
+            self.update(content);
+        }
+        if let Some(at) = attributes.expire {
+            self.expiries.insert(self.latest(), Expiry::new(at));
+        }
+    }
+
     pub(crate) fn merge(&mut self, attributes: &Attributes) {
         let own = &mut self.attributes;
         for (own, said) in [
@@ -110,9 +139,6 @@ impl Secret {
             if said.is_some() {
                 own.clone_from(said);
             }
-        }
-        if attributes.expire.is_some() {
-            own.expire = attributes.expire;
         }
     }
 
@@ -178,6 +204,29 @@ impl Model {
             Some(secret) => Ok(secret),
             None => bail!("secret {named:?} not found"),
         }
+    }
+
+    /// Lets the time come to rotate a charm's secret, named by URI or label, or the end of its latest revision.
+    pub(crate) fn secret_due(&mut self, named: &str, expire: bool) -> Result<()> {
+        let id = parse_uri(named);
+        let found = self.secrets.values_mut().find(|secret| {
+            let label = secret.attributes.label.as_deref();
+            secret.owner != Owner::Model
+                && (Some(&secret.id) == id.as_ref() || label == Some(named))
+        });
+        let Some(secret) = found else {
+            bail!("secret {named:?} not found")
+        };
+        let long_ago = Timestamp::now() - SignedDuration::from_mins(2);
+        if expire {
+            let over = Expiry::new(long_ago);
+            secret.expiries.insert(secret.latest(), over);
+        } else if secret.rotates_at.is_some() {
+            secret.rotates_at = Some(long_ago);
+        } else {
+            bail!("secret {named:?} is never rotated");
+        }
+        Ok(())
     }
 
     pub(crate) fn add_user_secret(

@@ -348,6 +348,8 @@ fn plain(juju: &Juju, step: &Step) -> Result<()> {
         Step::GrantSecret(grant) => juju.grant_secret(&grant.name, &grant.application)?,
         Step::RevokeSecret(grant) => juju.revoke_secret(&grant.name, &grant.application)?,
         Step::RemoveSecret(name) => juju.remove_secret(name)?,
+        Step::RotateSecret(secret) => juju.rotate_secret(secret)?,
+        Step::ExpireSecret(secret) => juju.expire_secret(secret)?,
         Step::SetDatabag(bag) => {
             juju.set_databag(&bag.application, bag.unit, pairs(&bag.values))?;
         }

@@ -31,6 +31,8 @@ pub(super) enum Step {
     GrantSecret(Grant),
     RevokeSecret(Grant),
     RemoveSecret(String),
+    RotateSecret(String),
+    ExpireSecret(String),
     Run(Run),
     Cancel(String),
     Task(Task),

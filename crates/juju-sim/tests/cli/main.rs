@@ -173,3 +173,82 @@ fn model_that_is_destroyed_leaves_no_folder() {
     let said = cli.failed(&["status"]);
     assert!(said.contains("does not run"), "{said}");
 }
+
+/// What a verb prints where standard output and error are a terminal.
+fn on_a_terminal(cli: &Cli, words: &str) -> String {
+    let command = format!("{} {words}", env!("CARGO_BIN_EXE_juju-sim"));
+    let output = Command::new("script")
+        .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+        .env("JUJU_SIM_DATA", cli.folder.path())
+        .env("TERM", "xterm-256color")
+        .env_remove("NO_COLOR")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn status_is_coloured_on_a_terminal() {
+    let cli = Cli::with_charm();
+    let shown = on_a_terminal(&cli, "status");
+    assert!(shown.contains("\u{1b}[32mactive\u{1b}[0m"), "{shown:?}");
+    assert!(shown.contains("\u{1b}[32midle\u{1b}[0m"), "{shown:?}");
+}
+
+#[test]
+fn action_shows_a_spinner_and_a_bar_on_a_terminal_and_its_results_after() {
+    let cli = Cli::with_charm();
+    let shown = on_a_terminal(&cli, "run tiny/0 measure");
+    // Frames of the spinner, one over the other, with the last line of the action's log; a bar once a line tells a percentage.
+    assert!(shown.contains("begun"), "{shown:?}");
+    assert!(shown.contains("[===============>"), "{shown:?}");
+    assert!(shown.contains("50 % done"), "{shown:?}");
+    let end = shown.rsplit("\u{1b}[2K").next().unwrap();
+    assert!(
+        end.contains("said: measured") && !end.contains("50 %"),
+        "{shown:?}"
+    );
+}
+
+#[test]
+fn every_verb_that_shows_something_shows_it_as_json() {
+    let cli = Cli::with_charm();
+    let json = |words: &[&str]| -> Value {
+        let words = [words, &["--format", "json"]].concat();
+        serde_json::from_str(&cli.done(&words)).unwrap()
+    };
+    let ran = json(&["run", "tiny/0", "greet", "times=1"]);
+    assert_eq!(ran["tiny/0"]["results"]["said"], "hello world");
+    assert_eq!(ran["tiny/0"]["status"], "completed");
+    assert_eq!(json(&["show-task", "2"])["results"]["times"], "1");
+    assert_eq!(
+        json(&["config", "tiny"])["settings"]["greeting"]["value"],
+        "hello"
+    );
+    assert_eq!(json(&["secrets"]), serde_json::json!([]));
+    assert_eq!(
+        json(&["status"])["storage"]["data/0"]["status"]["current"],
+        "attached"
+    );
+}
+
+#[test]
+fn task_that_waits_is_cancelled_without_a_run_and_one_that_runs_is_aborted() {
+    let cli = Cli::with_charm();
+    let gate = format!("gate={}", cli.folder.path().join("never").display());
+    cli.done(&["run", "tiny/0", "slow", &gate, "--background"]);
+    cli.done(&["run", "tiny/0", "greet", "times=1", "--background"]);
+    cli.done(&["cancel-task", "4"]);
+    assert!(cli.done(&["show-task", "4"]).contains("status: cancelled"));
+    cli.done(&["cancel-task", "2"]);
+    let ended = cli.done(&["show-task", "2", "--wait", "40s"]);
+    assert!(
+        ended.contains("status: aborted") && ended.contains("message: terminated"),
+        "{ended}"
+    );
+    assert_eq!(
+        cli.failed(&["cancel-task", "2"]),
+        "ERROR task 2 is Aborted and cannot be cancelled\n"
+    );
+}

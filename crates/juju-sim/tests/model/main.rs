@@ -5,5 +5,7 @@
 mod actions;
 mod fixture;
 mod hooks;
+mod order;
 mod refusals;
+mod scale;
 mod secrets;

@@ -114,10 +114,7 @@ fn actions_that_do_not_fit_are_refused() {
         run("greet", json!({"times": "two"})),
         "(root).times : must be of type integer",
     );
-    refused(
-        run("greet", json!({"times": 0})),
-        "must be greater than or equal to 1",
-    );
+    refused(run("greet", json!({"times": 0})), "must be greater than 1");
     refused(
         run("greet", json!({"times": 1, "loud": true})),
         "additional property \"loud\" is not allowed",
@@ -149,4 +146,97 @@ fn secrets_that_do_not_fit_are_refused() {
         juju.update_secret("t", [("key", "x")]),
         "secret \"t\" not found",
     );
+}
+
+#[test]
+fn charms_that_juju_cannot_read_are_refused_with_what_to_do() {
+    let fixture = Fixture::empty();
+    let folder = fixture.path("charm");
+    std::fs::create_dir(&folder).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    write(
+        "metadata.yaml",
+        "{name: odd, summary: s, description: d, assumes: [juju]}",
+    );
+    write("dispatch", "#!/bin/sh\n");
+    let deploy = || fixture.juju.deploy(&juju_sim::Deploy::new(&folder));
+    for name in ["on", "Yes", "n"] {
+        write(
+            "actions.yaml",
+            &format!("act: {{params: {{{name}: {{type: boolean}}}}}}"),
+        );
+        refused(
+            deploy(),
+            &format!("map keyed with non-string value: quote \"{name}\""),
+        );
+        write(
+            "actions.yaml",
+            &format!("act:\n  params:\n    o:\n      properties:\n        {name}: {{}}\n"),
+        );
+        refused(deploy(), &format!("quote \"{name}\""));
+    }
+    write(
+        "actions.yaml",
+        "act:\n  description: |\n    on: is no name here\n  params:\n    \"on\": {type: boolean}\n    one: {type: boolean}\n",
+    );
+    deploy().unwrap();
+    refused(
+        fixture.juju.enqueue("odd/0", "act", Map::new()),
+        "has no manifest.yaml: Juju's agent fails at its first action",
+    );
+}
+
+#[test]
+fn state_that_is_too_long_is_refused_at_once() {
+    let fixture = Fixture::deployed();
+    for (command, words) in [
+        (
+            "state-set $(printf %0257d 0)=x",
+            "ERROR max allowed key length (256) exceeded\n",
+        ),
+        (
+            "printf 'k: a%065536d' 0 | state-set --file -",
+            "ERROR max allowed value length (65536) exceeded\n",
+        ),
+    ] {
+        let (code, _, stderr) = fixture
+            .juju
+            .exec("tiny/0", &["bash", "-c", command])
+            .unwrap();
+        assert_eq!((code, stderr.as_str()), (1, words));
+    }
+    let longest = "printf 'k: a%065535d' 0 | state-set --file -";
+    assert_eq!(
+        fixture
+            .juju
+            .exec("tiny/0", &["bash", "-c", longest])
+            .unwrap()
+            .0,
+        0
+    );
+}
+
+#[test]
+fn reboot_fails_the_hook_for_want_of_a_machine() {
+    let fixture = Fixture::deployed();
+    let failed = |times: usize| {
+        let log = fixture.juju.debug_log().unwrap();
+        let said = log
+            .iter()
+            .filter(|line| line.contains("failed: unit \"tiny/0\" is not assigned to a machine"));
+        said.count() >= times
+    };
+    fixture.juju.config("tiny", [("reboot", "after")]).unwrap();
+    fixture
+        .juju
+        .wait_for(crate::fixture::DEADLINE, |_| failed(1))
+        .unwrap();
+    assert_eq!(fixture.state(), json!({"rebooted": "after"}));
+    fixture.juju.config("tiny", [("reboot", "now")]).unwrap();
+    fixture
+        .juju
+        .wait_for(crate::fixture::DEADLINE, |_| failed(2))
+        .unwrap();
+    // What ends the hook at once takes its writes back.
+    assert_eq!(fixture.state(), json!({"rebooted": "after"}));
 }

@@ -58,6 +58,34 @@ fn new_revision_is_told_to_the_reader_and_the_old_one_is_removed_by_the_owner() 
 }
 
 #[test]
+fn owners_that_have_read_a_secret_are_told_of_its_change_too() {
+    let fixture = Fixture::deployed();
+    fixture.juju.add_unit("tiny", 1).unwrap();
+    fixture
+        .juju
+        .wait_for_unit("tiny/1", "active", DEADLINE)
+        .unwrap();
+    fixture.juju.wait_until_idle(DEADLINE).unwrap();
+    let uri = exec(&fixture, "tiny/0", "secret-add --label own password=first");
+    exec(&fixture, "tiny/0", "secret-get --label own");
+    exec(&fixture, "tiny/1", &format!("secret-get {uri}"));
+    exec(
+        &fixture,
+        "tiny/0",
+        &format!("secret-set {uri} password=second"),
+    );
+    let told = |unit: &str| {
+        let log = fixture.juju.debug_log().unwrap();
+        log.iter()
+            .any(|line| line.starts_with(unit) && line.contains("ran \"secret-changed\""))
+    };
+    fixture
+        .juju
+        .wait_for(DEADLINE, |_| told("tiny/0") && told("tiny/1"))
+        .unwrap();
+}
+
+#[test]
 fn several_writes_in_one_run_make_one_revision() {
     let fixture = related();
     let uri = uri(&fixture);
@@ -136,4 +164,82 @@ fn secret_given_by_file_is_read_from_the_callers_descriptor() {
         (code, refused.as_str()),
         (1, "ERROR open relative.yaml: no such file or directory")
     );
+}
+
+/// The hooks of `tiny/0` from the `seen`th on that are about secrets, each with what it was told.
+fn secret_hooks(fixture: &Fixture) -> Vec<String> {
+    let log = fixture.juju.debug_log().unwrap();
+    let told = log
+        .iter()
+        .filter_map(|line| line.split_once("about a secret: "));
+    told.map(|(_, told)| told.to_owned()).collect()
+}
+
+#[test]
+fn secret_that_is_due_is_rotated_and_again_after_a_revision_was_made() {
+    let fixture = Fixture::deployed();
+    let id = exec(
+        &fixture,
+        "tiny/0",
+        "secret-add --owner unit --label own --rotate hourly password=first",
+    );
+    let id = id.rsplit('/').next().unwrap();
+    fixture.juju.rotate_secret("own").unwrap();
+    fixture.wait_for_message("rotated own");
+    let told = format!("secret-rotate secret:{id} own -");
+    assert_eq!(secret_hooks(&fixture).join("; "), told);
+    let info = exec(&fixture, "tiny/0", "secret-info-get --label own");
+    assert!(
+        info.contains("revision: 2") && info.contains("rotation: hourly"),
+        "{info}"
+    );
+    fixture.juju.wait_until_idle(DEADLINE).unwrap();
+    fixture.juju.rotate_secret(&format!("secret:{id}")).unwrap();
+    fixture
+        .juju
+        .wait_for(DEADLINE, |_| {
+            secret_hooks(&fixture)
+                .iter()
+                .filter(|hook| **hook == told)
+                .count()
+                == 2
+        })
+        .unwrap();
+    exec(
+        &fixture,
+        "tiny/0",
+        "secret-set --label own --rotate never $(secret-ids)",
+    );
+    let refused = fixture.juju.rotate_secret("own").unwrap_err();
+    assert_eq!(refused.to_string(), "secret \"own\" is never rotated");
+}
+
+#[test]
+fn revision_that_expires_is_told_by_bare_id_and_number() {
+    let fixture = Fixture::deployed();
+    // Juju looks at whole minutes, so that this one is over at once.
+    let id = exec(
+        &fixture,
+        "tiny/0",
+        "secret-add --owner unit --label own --expire 1ms password=first",
+    );
+    let id = id.rsplit('/').next().unwrap();
+    fixture.wait_for_message("expired own");
+    assert_eq!(
+        secret_hooks(&fixture)[0],
+        format!("secret-expired {id} own 1")
+    );
+    let info = exec(&fixture, "tiny/0", "secret-info-get --label own");
+    assert!(
+        info.contains("revision: 2") && !info.contains("expiry"),
+        "{info}"
+    );
+    fixture.juju.wait_until_idle(DEADLINE).unwrap();
+    fixture.juju.expire_secret("own").unwrap();
+    fixture
+        .juju
+        .wait_for(DEADLINE, |_| {
+            secret_hooks(&fixture).contains(&format!("secret-expired {id} own 2"))
+        })
+        .unwrap();
 }

@@ -39,10 +39,9 @@ fn charm(folder: &Path) -> PathBuf {
     charm
 }
 
-#[test]
-fn charm_on_ops_lives_through_relation_secret_action_notice_and_pod_replacement() {
-    let folder = tempfile::tempdir().unwrap();
-    let image = folder.path().join("image.yaml");
+/// A model in which `snake/0` waits for a database.
+fn deployed(folder: &Path) -> Juju {
+    let image = folder.join("image.yaml");
     std::fs::write(
         &image,
         "users: [{name: web, uid: 991, gid: 991, home: /home/web}]\n",
@@ -53,9 +52,16 @@ fn charm_on_ops_lives_through_relation_secret_action_notice_and_pod_replacement(
         ..AddModel::default()
     })
     .unwrap();
-    juju.deploy(&Deploy::new(charm(folder.path())).resource("web-image", image))
+    juju.deploy(&Deploy::new(charm(folder)).resource("web-image", image))
         .unwrap();
     juju.wait_for_unit("snake/0", "blocked", DEADLINE).unwrap();
+    juju
+}
+
+#[test]
+fn charm_on_ops_lives_through_relation_secret_action_notice_and_pod_replacement() {
+    let folder = tempfile::tempdir().unwrap();
+    let juju = deployed(folder.path());
     juju.deploy_remote(DATABASE, None).unwrap();
     juju.integrate("snake", "postgres").unwrap();
     let status = juju.wait_for_unit("snake/0", "active", DEADLINE).unwrap();
@@ -67,7 +73,7 @@ fn charm_on_ops_lives_through_relation_secret_action_notice_and_pod_replacement(
     assert_eq!(application.status.message, "led");
 
     actions(&juju);
-    notice(&juju);
+    notice(&juju, "snake/0");
 
     juju.config("snake", [("greeting", "moin")]).unwrap();
     juju.wait_until_idle(DEADLINE).unwrap();
@@ -107,20 +113,65 @@ fn actions(juju: &Juju) {
     assert!(raised.result("stderr").unwrap().contains("a bug"));
 }
 
-fn notice(juju: &Juju) {
-    let socket = juju.pebble_socket("snake/0", "web").unwrap();
+fn notice(juju: &Juju, unit: &str) {
+    let socket = juju.pebble_socket(unit, "web").unwrap();
     let notified = Command::new(tool("bin/pebble"))
         .args(["notify", "example.com/done"])
         .env("PEBBLE_SOCKET", socket)
         .output()
         .unwrap();
     assert!(notified.status.success(), "{notified:?}");
-    juju.wait_for(DEADLINE, |_| {
+    until_friend_says(juju, unit, "noticed", "example.com/done");
+}
+
+/// Waits until a unit has written this into the databag of its peer relation, as another one sees it.
+fn until_friend_says(juju: &Juju, unit: &str, key: &str, value: &str) {
+    let said = || {
         let shown = juju.show_unit("snake/0").unwrap();
-        let relations = shown["relation-info"].as_array().unwrap();
-        relations
-            .iter()
-            .any(|relation| relation["units"]["snake/0"]["noticed"] == "example.com/done")
-    })
-    .unwrap();
+        let relations = shown["relation-info"].as_array().unwrap().clone();
+        relations.iter().any(|relation| {
+            relation["endpoint"] == "friends" && relation["units"][unit][key] == value
+        })
+    };
+    juju.wait_for(DEADLINE, |_| said()).unwrap();
+}
+
+#[test]
+fn two_units_on_ops_share_relation_secret_action_and_notice_though_one_leads() {
+    let folder = tempfile::tempdir().unwrap();
+    let juju = &deployed(folder.path());
+    juju.deploy_remote(DATABASE, None).unwrap();
+    juju.integrate("snake", "postgres").unwrap();
+    juju.wait_for_unit("snake/0", "active", DEADLINE).unwrap();
+    notice(juju, "snake/0");
+    juju.add_unit("snake", 1).unwrap();
+    let status = juju.wait_for_unit("snake/1", "active", DEADLINE).unwrap();
+    assert_eq!(
+        status.unit("snake/1").unwrap().workload.message,
+        "here:5432 hunter22"
+    );
+    assert_eq!(status.unit("snake/1").unwrap().open_ports, ["8080/tcp"]);
+    until_friend_says(juju, "snake/1", "heard", "snake/0");
+    until_friend_says(juju, "snake/1", "own", "made-here");
+    notice(juju, "snake/1");
+    until_friend_says(juju, "snake/0", "heard", "snake/1");
+    juju.wait_until_idle(DEADLINE).unwrap();
+
+    let rotate = Map::from_iter([("rotate".to_owned(), json!("made-anew"))]);
+    let rotated = juju.run("snake/0", "count", rotate, DEADLINE).unwrap();
+    assert_eq!(rotated.result("own"), Some("made-anew"), "{rotated:?}");
+    until_friend_says(juju, "snake/1", "told-of", "made-anew");
+
+    let counted = juju.run("snake/1", "count", Map::new(), DEADLINE).unwrap();
+    assert_eq!(counted.result("own"), Some("made-anew"), "{counted:?}");
+    assert_eq!(counted.result("planned"), Some("2"));
+    assert_eq!(counted.result("leads"), Some("False"));
+
+    juju.set_leader("snake/1").unwrap();
+    juju.wait_until_idle(DEADLINE).unwrap();
+    juju.remove_unit("snake/1").unwrap();
+    juju.wait_for(DEADLINE, |status| status.unit("snake/1").is_none())
+        .unwrap();
+    until_friend_says(juju, "snake/0", "departed", "snake/1");
+    juju.wait_until_idle(DEADLINE).unwrap();
 }

@@ -227,6 +227,118 @@ fn notice_of_a_service_wakes_the_charm_without_update_status_and_again_while_its
 }
 
 #[test]
+fn notice_that_fails_starts_the_agent_over_until_it_succeeds() {
+    let failing =
+        "case $JUJU_DISPATCH_PATH in *notice) [ -e ok ] || { touch tried; exit 3; };; esac";
+    let fixture = Fixture::with_dispatch(failing);
+    let seen = fixture.hooks().len();
+    fixture.pebble(&["notify", "example.com/due"]);
+    let charm = fixture.charm();
+    fixture.eventually("it was tried", || charm.join("tried").exists());
+    std::fs::write(charm.join("ok"), "").unwrap();
+    let ran = fixture.until(
+        seen,
+        &["workload-pebble-custom-notice", "workload-pebble-ready"],
+    );
+    // No error shows; whatever a container remembers is told again by the agent that is new.
+    assert_eq!(
+        ran,
+        [
+            "start",
+            "workload-pebble-custom-notice",
+            "workload-pebble-ready"
+        ]
+    );
+    let status = fixture.juju.status().unwrap();
+    assert_eq!(
+        status.unit("recorder/0").unwrap().workload.current,
+        "active"
+    );
+}
+
+#[test]
+fn restarted_agent_starts_without_its_containers_and_is_told_what_they_remember() {
+    let fixture = Fixture::new();
+    fixture.pebble(&["notify", "example.com/due"]);
+    fixture.until(0, &["workload-pebble-custom-notice"]);
+    let seen = fixture.hooks().len();
+    fixture.pebble(&["exec", "--", "touch", "/tmp/kept"]);
+    fixture.juju.restart_agent("recorder/0", false).unwrap();
+    let told = [
+        "start",
+        "workload-pebble-custom-notice",
+        "workload-pebble-ready",
+    ];
+    assert_eq!(fixture.until(seen, &told)[1..], told);
+    let seen = seen + 4;
+    fixture.juju.restart_agent("recorder/0", true).unwrap();
+    let ran = fixture.until(seen, &told);
+    let expected = ["stop", "upgrade-charm", "config-changed", "start"];
+    assert_eq!(ran[..4], expected);
+    assert_eq!(ran[4..], told[1..]);
+    fixture.pebble(&["exec", "--", "test", "-e", "/tmp/kept"]);
+}
+
+#[test]
+fn storage_of_a_removed_unit_is_kept_and_given_to_a_new_one() {
+    let fixture = Fixture::new();
+    fixture.pebble(&["exec", "--", "touch", "/data/kept"]);
+    fixture.juju.remove_unit("recorder/0").unwrap();
+    fixture
+        .juju
+        .wait_for(LIMIT, |status| status.unit("recorder/0").is_none())
+        .unwrap();
+    let status = fixture.juju.status().unwrap();
+    assert_eq!(status.storage["data/0"]["status"]["current"], "detached");
+    let refused = fixture
+        .juju
+        .add_unit_with_storage("recorder", &["data/7"])
+        .unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("no storage \"data/7\" that is detached"),
+        "{refused}"
+    );
+    fixture
+        .juju
+        .add_unit_with_storage("recorder", &["data/0"])
+        .unwrap();
+    fixture
+        .juju
+        .wait_for_unit("recorder/1", "active", LIMIT)
+        .unwrap();
+    fixture.juju.wait_until_idle(LIMIT).unwrap();
+    let volume = fixture.juju.storage_folder("recorder/1", "data").unwrap();
+    assert!(volume.join("kept").exists());
+    assert_eq!(
+        fixture
+            .juju
+            .exec("recorder/1", &["storage-list"])
+            .unwrap()
+            .1,
+        "data/0\n"
+    );
+    // Detached and attached again, it is told like new.
+    fixture.juju.detach_storage("recorder/1", "data").unwrap();
+    fixture.juju.wait_until_idle(LIMIT).unwrap();
+    fixture.juju.attach_storage("recorder/1", "data/0").unwrap();
+    let told = |line: &String| {
+        line.starts_with("recorder/1") && line.contains("ran \"data-storage-attached\"")
+    };
+    fixture.eventually("it is attached again", || {
+        fixture
+            .juju
+            .debug_log()
+            .unwrap()
+            .iter()
+            .filter(|line| told(line))
+            .count()
+            == 2
+    });
+}
+
+#[test]
 fn detached_storage_is_told_once_and_not_listed_any_more() {
     let fixture = Fixture::new();
     let list = ["storage-list"];

@@ -14,12 +14,33 @@ class Snake(ops.CharmBase):
         framework.observe(self.on.fail_action, self._on_fail)
         framework.observe(self.on.raise_action, self._on_raise)
         framework.observe(self.on.collect_unit_status, self._on_status)
+        framework.observe(self.on.friends_relation_changed, self._on_friends)
+        framework.observe(self.on.secret_changed, self._on_secret)
+        framework.observe(self.on.friends_relation_departed, self._on_departed)
 
     def _on_leader(self, _):
         secret = self.app.add_secret({"password": "made-here"}, label="own")
         peers = self.model.get_relation("friends")
         peers.data[self.app]["own-secret"] = secret.id
         self.app.status = ops.ActiveStatus("led")
+
+    def _own(self, refresh=False):
+        """The application's secret as any unit finds it: by the leader's word, tracked under a label of the unit's own."""
+        peers = self.model.get_relation("friends")
+        uri = peers.data[self.app].get("own-secret") if peers else None
+        return self.model.get_secret(id=uri).get_content(refresh=refresh)["password"] if uri else None
+
+    def _on_friends(self, _):
+        peers = self.model.get_relation("friends")
+        known = sorted(unit.name for unit in peers.units if peers.data[unit].get("noticed"))
+        peers.data[self.unit]["heard"] = " ".join(known)
+        peers.data[self.unit]["own"] = self._own() or ""
+
+    def _on_secret(self, event):
+        self.model.get_relation("friends").data[self.unit]["told-of"] = event.secret.get_content(refresh=True)["password"]
+
+    def _on_departed(self, event):
+        self.model.get_relation("friends").data[self.unit]["departed"] = event.departing_unit.name
 
     def _reconcile(self, _):
         container = self.unit.get_container("web")
@@ -42,8 +63,10 @@ class Snake(ops.CharmBase):
     def _on_count(self, event):
         for number in range(event.params["to"]):
             event.log(f"{number + 1}")
-        own = self.model.get_secret(label="own").get_content(refresh=True)
-        event.set_results({"counted": event.params["to"], "own": own["password"], "planned": self.app.planned_units()})
+        if self.unit.is_leader() and event.params["rotate"]:
+            self.model.get_secret(label="own").set_content({"password": event.params["rotate"]})
+        results = {"counted": event.params["to"], "own": self._own(refresh=True), "planned": self.app.planned_units()}
+        event.set_results({**results, "leads": str(self.unit.is_leader())})
 
     def _on_fail(self, event):
         event.fail("as asked")
