@@ -19,9 +19,10 @@ class Snake(ops.CharmBase):
         framework.observe(self.on.friends_relation_departed, self._on_departed)
 
     def _on_leader(self, _):
-        secret = self.app.add_secret({"password": "made-here"}, label="own")
         peers = self.model.get_relation("friends")
-        peers.data[self.app]["own-secret"] = secret.id
+        if "own-secret" not in peers.data[self.app]:
+            secret = self.app.add_secret({"password": "made-here"}, label="own")
+            peers.data[self.app]["own-secret"] = secret.id
         self.app.status = ops.ActiveStatus("led")
 
     def _own(self, refresh=False):
