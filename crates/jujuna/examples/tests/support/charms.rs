@@ -49,6 +49,9 @@ impl Model {
         let charm = self.folder.path().join(name);
         fs::create_dir_all(charm.join("bin")).unwrap();
         fs::copy(program, charm.join("bin").join(name)).unwrap();
+        // What charmcraft adds as it packs; Juju's agent runs no action of a charm with `assumes` without it.
+        let bases = "bases: [{name: ubuntu, channel: 24.04/stable, architectures: [amd64]}]\n";
+        fs::write(charm.join("manifest.yaml"), bases).unwrap();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
         for entry in fs::read_dir(source).unwrap() {
             let entry = entry.unwrap();
