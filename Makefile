@@ -22,7 +22,7 @@ bench:
 # Random kills while backups are made and restored: `make chaos N=200 SEED=7`.
 chaos:
 	@scripts/set-up
-	@N='$(N)' SEED='$(SEED)' scripts/chaos
+	@N='$(N)' SEED='$(SEED)' FROM='$(FROM)' scripts/chaos
 
 # build/charm: the charm as Juju would unpack it, from the debug build (tests run this one).
 charm:

@@ -23,14 +23,15 @@ use crate::deployment::{BUCKET, Deployment, PASSPHRASE, UNIT, must};
 use crate::homeserver::{Fingerprint, Homeserver};
 use crate::processes::{Process, Processes};
 
-/// Within this, Synapse serves again without anyone's doing.
-const SERVES_AGAIN: Duration = Duration::from_mins(1);
 /// More than one part of an upload.
 const BIG_MEDIA_BYTES: usize = 12_000_000;
 /// Older ones are removed.
 const MOST_BACKUPS: usize = 4;
 /// Older ones are discarded.
 const MOST_KEPT: usize = 2;
+
+/// The programs of the pipelines.
+const STAGES: [&str; 5] = ["aws", "gpg", "python3", "tar", "zstd"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Operation {
@@ -210,7 +211,8 @@ impl Chaos {
                 must(self.deployment.juju.fire(UNIT, "update-status"));
             }
             let when = format!("seed {}, {kill}", self.seed);
-            wait_until_it_serves(&self.deployment, SERVES_AGAIN, &when);
+            let again = wait_until_it_serves(&self.deployment, &when);
+            eprintln!("  serves after {again:.1?}");
             self.deployment.settle();
             self.check(kill.operation, kill.backup.as_deref(), &outcome, &when);
             if hit.is_some() {
@@ -306,17 +308,22 @@ impl Chaos {
                 Some("the S3 server".to_owned())
             }
             Victim::Stage => {
+                // Mostly one that has to do with data, which may have to be waited for.
+                let any = kill.which < 0.2;
+                let fits = |process: &Process| any || STAGES.iter().any(|name| process.is(name));
                 let mut all: Vec<Process> = Vec::new();
                 while all.is_empty() {
                     if over() {
                         return None;
                     }
                     all = self.processes.ours();
+                    all.retain(fits);
                 }
                 all.sort_by_key(|process| process.pid);
-                let index = kill.which * f64::from(u32::try_from(all.len()).unwrap());
+                let count = f64::from(u32::try_from(all.len()).unwrap());
                 let mut victims = all.into_iter().zip(1_u32..);
-                let victim = victims.find(|(_, next)| f64::from(*next) > index);
+                let place = (kill.which * 5.0).fract() * count;
+                let victim = victims.find(|(_, next)| f64::from(*next) > place);
                 let (victim, _) = victim.unwrap();
                 victim.kill();
                 Some(victim.command.replace('\0', " ").chars().take(80).collect())

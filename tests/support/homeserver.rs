@@ -236,7 +236,9 @@ impl Fingerprint {
     /// Of a folder that is like a volume, such as an archive's.
     pub fn of_folder(folder: &Path) -> Self {
         let program = root().join("tests/support/fingerprint.py");
-        let printed = command("python3", |python| python.arg(program).arg(folder));
+        let printed = command("/usr/bin/python3", |python| {
+            python.args(["-I", "-S"]).arg(program).arg(folder)
+        });
         Self(serde_json::from_str(&printed).unwrap())
     }
 
