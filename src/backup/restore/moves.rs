@@ -45,7 +45,7 @@ const LOCKED: i32 = 75;
 /// Why a program did not do its work.
 #[derive(Debug)]
 pub enum MovesError {
-    /// The container went away; whether it was done is not known.
+    /// It was killed, or the container went away; whether it was done is not known.
     Gone(String),
     /// Another job has the lock.
     Busy,
@@ -56,7 +56,10 @@ pub enum MovesError {
 impl fmt::Display for MovesError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Gone(why) => write!(formatter, "the workload container went away: {why}"),
+            Self::Gone(why) => write!(
+                formatter,
+                "what looks after the data in the workload did not come to its end: {why}"
+            ),
             Self::Busy => formatter
                 .write_str("another job, or what is left of one, still runs in the workload"),
             Self::Refused(why) => formatter.write_str(why),
@@ -215,7 +218,7 @@ async fn run(
         ExitStatus::Exited(0) => Ok(output.stdout),
         ExitStatus::Exited(LOCKED) => Err(MovesError::Busy),
         ExitStatus::Exited(code) => Err(MovesError::Refused(words(&output.stderr, code))),
-        other => Err(MovesError::Gone(format!("its program ended as {other:?}"))),
+        other => Err(MovesError::Gone(other.to_string())),
     }
 }
 
