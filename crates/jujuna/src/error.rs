@@ -179,6 +179,8 @@ impl Refusal {
     ///
     /// Juju's commands exit with 2 for a usage error and 1 for a refusal, and an id that does not exist counts
     /// as usage where it stands behind an option; so the words decide first.
+    ///
+    /// [`Error`] has an example.
     pub fn kind(&self) -> ErrorKind {
         for (words, kind) in KINDS {
             if self.message.contains(words) {
