@@ -136,19 +136,26 @@ fn reference_of_actions_has_every_parameter_and_every_result() {
             .map(|row| row.split('|').take(4).collect::<Vec<_>>().join("|") + "|")
             .collect();
         assert_eq!(found, wanted, "{name}");
-        for key in result_keys(name) {
-            let named = ["`", "."].map(|before| format!("{before}{key}`"));
-            assert!(
-                named.iter().any(|named| section.contains(named)),
-                "the section {name} does not say what {key} is"
-            );
+        for key in result_keys(&format!("actions/{}", name.replace('-', "_"))) {
+            assert_names(section, &key);
         }
+    }
+    for key in result_keys("restore/results") {
+        assert_names(&reference, &key);
     }
 }
 
+fn assert_names(text: &str, key: &str) {
+    let named = ["`", "."].map(|before| format!("{before}{key}`"));
+    assert!(
+        named.iter().any(|named| text.contains(named)),
+        "what {key} is must be said in {text}"
+    );
+}
+
 /// The names of results in an action's source: texts that open a pair or are put.
-fn result_keys(action: &str) -> BTreeSet<String> {
-    let file = root().join(format!("src/apply/actions/{}.rs", action.replace('-', "_")));
+fn result_keys(module: &str) -> BTreeSet<String> {
+    let file = root().join(format!("src/apply/{module}.rs"));
     let source = fs::read_to_string(file).unwrap_or_default();
     let source = source.split("#[cfg(test)]").next().unwrap_or_default();
     let mut keys = BTreeSet::new();
