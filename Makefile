@@ -1,5 +1,5 @@
 # Each recipe is a script in scripts/; CI (.ci/run) runs the same ones.
-.PHONY: demo test lint bench chaos charm pack set-up
+.PHONY: demo test test-many lint bench chaos charm pack set-up
 
 # The main job for real: a Synapse with data is deployed, backed up, and the backup read back.
 demo:
@@ -10,6 +10,11 @@ demo:
 test:
 	@scripts/set-up
 	@scripts/test
+
+# A server with 1.2 million files is backed up, verified and restored; says how long that took, and how much memory.
+test-many:
+	@scripts/set-up
+	@scripts/test --run-ignored only --no-capture -E 'test(1_200_000)'
 
 lint:
 	@scripts/set-up
