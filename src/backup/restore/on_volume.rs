@@ -6,6 +6,7 @@ use pebble_client::{Client, Error, FileInfo, FileType, MakeDir, WriteFile};
 use super::id::RestoreId;
 use super::journal::{Journal, MOST_BYTES};
 use super::kept::{self, Record};
+use crate::backup::paths::DATA_FOLDER;
 use crate::synapse::layer::RunAs;
 use crate::synapse::listing::list_folder;
 use crate::synapse::names;
@@ -27,6 +28,16 @@ pub async fn read_journal(container: &Client) -> Result<Option<Result<Journal, S
     let Some(entries) = list_folder(container, names::JOB_DIR).await? else {
         return Ok(None);
     };
+    // Root writes there too, and must not be led elsewhere.
+    let top = list_folder(container, DATA_FOLDER).await?;
+    let folder = top
+        .iter()
+        .flatten()
+        .find(|entry| entry.path == names::JOB_DIR);
+    if folder.is_some_and(|entry| !entry.is_directory()) {
+        let why = format!("{} is a link, remove it", names::JOB_DIR);
+        return Ok(Some(Err(why)));
+    }
     let Some(entry) = entries.iter().find(|entry| entry.path == names::JOURNAL) else {
         return Ok(None);
     };
