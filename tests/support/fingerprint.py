@@ -27,6 +27,7 @@ RESTLESS = (
     "lazy_",
     "monthly_active_users",
     "presence_stream",
+    "room_forgetter_stream_pos",
     "scheduled_tasks",
     "sliding_sync",
     "room_stats_",
