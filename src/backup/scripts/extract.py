@@ -150,7 +150,9 @@ class LegacyPlaces(Places):
         # Synapse keeps a -wal. A -journal is nothing of its, and can name a file that SQLite removes.
         if path in (self.database, self.database + b"-wal"):
             return "database", self.database, path
-        if path == self.database + b"-shm":
+        # Whatever else has such a name, an admin's copy say, is in the Python charm's backups, and of no use.
+        beside = path[len(self.database) :]
+        if path.startswith(self.database) and b"/" not in beside and beside != b"-journal":
             return "settings", path, path
         above, found, inside = (b"/" + path).partition(b"/local_")
         if not found or not above:
@@ -209,7 +211,7 @@ class Extraction:
     def take(self, member):
         path = member.name[:-1] if member.folder and member.name.endswith(b"/") else member.name
         parts = path.split(b"/")
-        if path.startswith(b"/") or any(part in (b"", b".", b"..") for part in parts):
+        if path.startswith(b"/") or b"\0" in path or any(part in (b"", b".", b"..") for part in parts):
             raise Refused(f"{shown(member.name)} is no path below the data folder")
         found = self.places.of(path)
         if found is None:
@@ -232,6 +234,8 @@ class Extraction:
                 self.tree.file(parts, member, self.stream)
         except FileExistsError:
             raise Refused(f"{shown(path)} is in it twice") from None
+        except NotADirectoryError:
+            raise Refused(f"{shown(path)} lies below a file") from None
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
                 raise Refused(f"{shown(path)} lies below what is no folder") from None
