@@ -75,6 +75,7 @@ pub(super) async fn restore_backup(
                 max_duration: request.max_duration,
                 tools,
             },
+            schema_version: seen.survey.schema_version,
             progress: &mut told,
             staged: None,
         }),

@@ -3,6 +3,7 @@
 use pebble_client::Client;
 
 use super::drive::Broken;
+use crate::backup::restore::gates;
 use crate::backup::restore::journal::Journal;
 use crate::backup::restore::renames::{self, Rename};
 use crate::backup::staging::{Staged, StagingJob, stage};
@@ -13,6 +14,8 @@ pub(super) struct Bring<'a> {
     pub(super) parameters: &'a S3Parameters,
     pub(super) passphrase: &'a Passphrase,
     pub(super) job: StagingJob,
+    /// Which schema of a database the image's Synapse knows, if it says so.
+    pub(super) schema_version: Option<i64>,
     pub(super) progress: &'a mut dyn Progress,
     pub(super) staged: Option<Staged>,
 }
@@ -36,6 +39,12 @@ impl Bring<'_> {
             }
             Broken::Failed(error.with_next_step())
         })?;
+        // What the bucket said of it is not proven, and of a backup of the Python charm it says nothing.
+        if journal.components.database()
+            && let Some(why) = gates::schema(staged.compat_version, self.schema_version)
+        {
+            return Err(Broken::Failed(why));
+        }
         journal.users = staged.users.filter(|_| journal.components.database());
         // What was there is seen once Synapse has been stopped.
         journal.renames = staged
