@@ -30,7 +30,7 @@ const NAMES: [Row; 27] = [
     ("remote-media", "remote_content"),
     ("hot-journal-of-the-database", "homeserver.db-wal"),
     ("second-member-of-ours", ".synapse-backup/other.json"),
-    ("nul-in-name", "name"),
+    ("nul-in-name", "a\\x00b"),
     ("same-file-twice", "twice"),
     ("same-file-by-another-spelling", "data//media_store"),
     ("folder-over-a-file", "twice"),
@@ -76,8 +76,8 @@ const AMOUNTS: [Row; 14] = [
 ];
 
 const CUT: [Row; 13] = [
-    ("cut-to-nothing", "cut"),
-    ("cut-in-gpgs-header", "cut"),
+    ("cut-to-nothing", "no message"),
+    ("cut-in-gpgs-header", "no message"),
     ("cut-behind-the-session-key", "cut"),
     ("cut-in-the-packets-header", "cut"),
     ("cut-in-the-packet", "cut"),
@@ -88,7 +88,7 @@ const CUT: [Row; 13] = [
     ("cut-before-the-end-marker", "cut"),
     ("cut-in-the-end-marker", "cut"),
     ("cut-in-zstd", "cut"),
-    ("cut-after-it-was-listed", "should have"),
+    ("cut-after-it-was-listed", "damaged"),
 ];
 
 const CHANGED: [Row; 15] = [
@@ -140,7 +140,7 @@ const MESSAGES: [Row; 22] = [
     ("message-without-integrity", "integrity"),
     ("plain-tar", "gpg"),
     ("gzip-archive", "gpg"),
-    ("gzip-inside", "tar"),
+    ("gzip-inside", "header"),
     ("not-compressed-state", "zstd"),
     ("noise", "gpg"),
     ("other-passphrase", "passphrase"),
@@ -181,19 +181,18 @@ const LEGACY: [Row; 15] = [
 
 /// Whole backups, which verify-backup finds good; only this deployment cannot take them.
 const REFUSED_BY_RESTORE_ALONE: [Row; 3] = [
-    ("promises-more-than-any-disk-holds", "space"),
+    ("promises-more-than-any-disk-holds", "larger"),
     ("schema-of-a-far-future", "9999"),
     ("schema-of-a-far-future-behind-the-manifest", "9999"),
 ];
 
 /// One of each class is verified too: what brings a backup is the same.
-const ALSO_VERIFIED: [&str; 38] = [
+const ALSO_VERIFIED: [&str; 37] = [
     "parent-folder",
     "absolute-path",
     "the-charms-journal",
     "nul-in-name",
     "same-file-twice",
-    "file-below-a-file",
     "set-user-id",
     "extra-paths-that-overlap",
     "symbolic-link-then-file-through-it",

@@ -78,7 +78,7 @@ impl Forgeries {
             format!("it is {}, not refused", outcome.status)
         } else if !said.to_lowercase().contains(&words.to_lowercase()) {
             format!("it does not say {words:?}")
-        } else if !said.contains(';') {
+        } else if !said.contains([';', ':']) {
             "it does not say what to do".to_owned()
         } else {
             return None;
