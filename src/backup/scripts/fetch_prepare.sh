@@ -13,7 +13,9 @@
 open_lock || fail 'cannot create the lock in /tmp' 73
 flock -w 5 -x 9 || fail 'another job, or what is left of one, still runs in the workload' 75
 
+# With the lock held, what is there is a dead job's.
 rm -rf -- "$JOB_DIR"
+"${as_data[@]}" rm -rf -- "$STAGING"
 mkdir -m 700 -- "$JOB_DIR" || fail "cannot create $JOB_DIR" 73
 for name in canary $ARCHIVES; do
     mkdir -m 700 -- "$JOB_DIR/gnupg-$name" || fail "cannot create $JOB_DIR/gnupg-$name" 73
