@@ -47,7 +47,7 @@ class Rounds:
         self.runs, self.environment = runs, environment
 
     def time(self, command, stdin=None):
-        """Runs a command; returns its seconds and its peak memory in MB."""
+        """Runs a command; returns its seconds, its peak memory in MB and its own CPU seconds."""
         began = time.monotonic()
         with open(stdin or os.devnull, "rb") as source:
             child = subprocess.Popen(command, stdin=source, stdout=subprocess.DEVNULL, env=self.environment)
@@ -55,7 +55,7 @@ class Rounds:
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:
             raise SystemExit(f"{command} ended with {child.returncode}")
-        return time.monotonic() - began, usage.ru_maxrss / 1024
+        return time.monotonic() - began, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
 
     def compare(self, title, rivals, bars, stdin=None):
         """`rivals` maps names to commands, ours first; another one begins each round."""
@@ -67,9 +67,10 @@ class Rounds:
                 found[name].append(self.time(rivals[name], stdin))
         ours = next(iter(rivals))
         for name, rounds in found.items():
-            seconds = [second for second, _ in rounds]
+            seconds = [second for second, _, _ in rounds]
             line = f"  {name:<28} {statistics.median(seconds):8.2f} s ({min(seconds):.2f}..{max(seconds):.2f})"
-            line += f"  peak {max(memory for _, memory in rounds):6.1f} MB"
+            line += f"  peak {max(memory for _, memory, _ in rounds):6.1f} MB"
+            line += f"  own CPU {statistics.median(cpu for _, _, cpu in rounds):6.2f} s"
             if name != ours:
                 ratio = statistics.median(theirs[0] / mine[0] for mine, theirs in zip(found[ours], rounds))
                 line += f"  we are {ratio:.2f} times as fast{bars.get(name, '')}"

@@ -9,10 +9,12 @@ use std::error::Error;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::pin::Pin;
 use std::process::ExitCode;
+use std::task::{Context, Poll};
 
 use pebble_client::{Client, Stdin, WriteFile};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 const BUFFER_BYTES: usize = 256 << 10;
 
@@ -60,8 +62,23 @@ async fn pull(client: &Client, from: &str, to: &str) -> Done {
 }
 
 async fn push(client: &Client, from: &str, to: &str) -> Done {
-    let content = tokio::fs::File::open(from).await?;
+    let content = FromFile(File::open(from)?);
     Ok(client.push(WriteFile::new(to), content).await?)
+}
+
+/// A file that is read right here: there is nothing else to do meanwhile.
+struct FromFile(File);
+
+impl AsyncRead for FromFile {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let count = self.0.read(buffer.initialize_unfilled())?;
+        buffer.advance(count);
+        Poll::Ready(Ok(()))
+    }
 }
 
 async fn many(client: &Client, count: &str) -> Done {

@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 
 use crate::exec::websocket::Socket;
 
-const INPUT_FRAME_BYTES: usize = 64 << 10;
+const INPUT_FRAME_BYTES: usize = 128 << 10;
 
 pub(crate) const END: &str = r#"{"command":"end"}"#;
 

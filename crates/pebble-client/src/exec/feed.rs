@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::exec::channel::Channel;
 
-const PIECE_BYTES: usize = 64 << 10;
+const PIECE_BYTES: usize = 128 << 10;
 
 /// A reader and where its bytes go; what is between them is kept when nobody polls. Dropped early, it does not tell the
 /// command that this was the end.

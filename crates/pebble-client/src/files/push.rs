@@ -20,7 +20,8 @@ use crate::files::of_each;
 use crate::query::{Target, percent_encode};
 use crate::transport::RequestBody;
 
-const PIECE_BYTES: usize = 64 << 10;
+/// A reader like tokio's files changes threads for each piece.
+const PIECE_BYTES: usize = 256 << 10;
 
 /// A file to write; see [`Client::write_file`].
 #[derive(Debug, Clone, Serialize)]
