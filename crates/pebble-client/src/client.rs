@@ -10,6 +10,7 @@ use hyper::{Method, Request};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::base64;
 use crate::changes::ChangeId;
@@ -20,6 +21,10 @@ use crate::transport::{Address, Answer, RequestBody, Transport};
 
 /// The most that a JSON answer may hold: a listing of some 200,000 files.
 const ANSWER_LIMIT_BYTES: usize = 64 << 20;
+
+/// How many commands are started at once. Pebble gives one up whose streams are not connected after five seconds, so
+/// they are not asked for long before their streams' turn comes.
+const MOST_STARTS: usize = 8;
 
 /// How long the daemon may take for a plain request, unless [`Client::with_timeout`] says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
@@ -44,6 +49,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 pub struct Client {
     transport: Arc<Transport>,
     timeout: Duration,
+    /// Commands that are being started.
+    starts: Arc<Semaphore>,
 }
 
 impl Client {
@@ -55,6 +62,7 @@ impl Client {
                 authorization: None,
             }),
             timeout: DEFAULT_TIMEOUT,
+            starts: Arc::new(Semaphore::new(MOST_STARTS)),
         }
     }
 
@@ -80,6 +88,7 @@ impl Client {
                 authorization: None,
             }),
             timeout: DEFAULT_TIMEOUT,
+            starts: Arc::new(Semaphore::new(MOST_STARTS)),
         }
     }
 
@@ -122,6 +131,11 @@ impl Client {
 
     pub(crate) fn transport(&self) -> &Transport {
         &self.transport
+    }
+
+    /// Waits for one's turn to start a command.
+    pub(crate) async fn turn_to_start(&self) -> Option<SemaphorePermit<'_>> {
+        self.starts.acquire().await.ok()
     }
 
     pub(crate) fn timeout(&self) -> Duration {

@@ -371,6 +371,8 @@ impl ExecBuilder {
             .timeout
             .map(|timeout| duration::format(timeout.max(Duration::from_nanos(1))));
         let body = self.payload.body()?;
+        let client = self.client.clone();
+        let _turn = client.turn_to_start().await;
         let envelope = self
             .client
             .post_bytes::<Started>(Target::new("/v1/exec"), body, self.client.timeout())
