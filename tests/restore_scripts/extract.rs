@@ -69,7 +69,7 @@ fn link_in_the_staging_is_not_followed() {
         symlink(volume.path("outside"), &link).unwrap();
         let name = volume.inside(&format!("{MEDIA}/x"));
         let archive = volume.archive(&json!({}), &[file(name, b"x")]);
-        volume.assert_refused(&archive, &json!({}), "no folder");
+        volume.assert_refused(&archive, &json!({}), "below a file");
     }
     let volume = Volume::new();
     let link = volume.staged(&format!("{MEDIA}/x"));
@@ -100,7 +100,7 @@ fn names_that_are_in_an_archive_twice_are_refused() {
     for (index, row) in rows.iter().enumerate() {
         let volume = Volume::new();
         let archive = volume.archive(&json!({}), &row(&volume.inside(&format!("{MEDIA}/x"))));
-        let words = if index == 4 { "no folder" } else { "twice" };
+        let words = if index == 4 { "below a file" } else { "twice" };
         volume.assert_refused(&archive, &json!({}), words);
     }
 }

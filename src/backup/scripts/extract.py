@@ -234,11 +234,9 @@ class Extraction:
                 self.tree.file(parts, member, self.stream)
         except FileExistsError:
             raise Refused(f"{shown(path)} is in it twice") from None
-        except NotADirectoryError:
-            raise Refused(f"{shown(path)} lies below a file") from None
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
-                raise Refused(f"{shown(path)} lies below what is no folder") from None
+                raise Refused(f"{shown(path)} lies below a file or a link") from None
             raise
         if root not in self.roots:
             self.roots.add(root)
