@@ -88,6 +88,7 @@ fn verified_backup_is_recorded_once_and_synapse_does_not_notice() {
     ] {
         assert!(!text(&found, key).is_empty(), "{found:?}");
     }
+    assert_eq!(text(&found, "can-be-restored"), "yes");
     assert_eq!(found.result("warnings"), None);
     let first = records(&deployment, &id);
     assert_eq!(first.len(), 1, "{first:?}");

@@ -119,6 +119,9 @@ fn verify_backup(state: &State, choice: &BackupChoice) -> Result<Step, String> {
 /// Afterwards S3 is asked for what is now the last backup, also when only part of this one could be removed.
 fn delete_backup(state: &State, id: &AnyBackupId, take_over: bool) -> Result<Vec<Step>, String> {
     let settings = settings(state)?;
+    if let Workload::Busy(busy) = &state.workload {
+        return Err(jobs::refusal(busy));
+    }
     let parameters = parameters(state)?;
     let delete = DeleteBackup {
         parameters: parameters.clone(),

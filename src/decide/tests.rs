@@ -16,8 +16,8 @@ use crate::backup::{Passphrase, RawS3Parameters, S3Parameters};
 use crate::event::Route;
 use crate::plan::{Level, Plan, Step};
 use crate::state::{
-    BackupSettings, KnownIdentity, Memory, PassphraseSetting, Ready, Service, ShownVersion, State,
-    Store, Volume, Workload,
+    BackupSettings, Busy, KnownIdentity, Memory, PassphraseSetting, Ready, Service, ShownVersion,
+    State, Store, Volume, Workload,
 };
 use crate::synapse::homeserver_yaml::{Settings, render};
 use crate::synapse::identity::Identity;

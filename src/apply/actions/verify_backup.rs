@@ -8,9 +8,11 @@ use super::told::Told;
 use crate::apply::{Applied, Halt, Outside};
 use crate::backup::catalog::manifest::{Manifest, ManifestError};
 use crate::backup::catalog::{self, AnyBackupId, BackupState, Entry, Verification};
+use crate::backup::restore::gates::{self, Offer};
+use crate::backup::restore::moves::{self, SurveyOrder};
 use crate::backup::staging::{Origin, Purpose, StagingJob};
 use crate::backup::verify::{Verified, verify_backup as verify};
-use crate::backup::{Progress, S3Client, workload_tools};
+use crate::backup::{Components, Progress, S3Client, workload_tools};
 use crate::plan::VerifyBackup;
 use crate::synapse::names;
 
@@ -52,6 +54,9 @@ pub(in crate::apply) async fn verify_backup(
             let remarks = keep(Ok(&verified)).await;
             let results = results(&entry, &verified, took, &remarks);
             applied.results.extend(results);
+            let restorable = restorable(&verified, &request.server_name, outside.pebble).await;
+            let key = "can-be-restored".to_owned();
+            applied.results.insert(key, restorable);
             Ok(())
         }
         Err(NotVerified::Bad(cause)) => {
@@ -129,6 +134,32 @@ async fn origin(client: &S3Client, entry: &Entry) -> Result<Origin, NotVerified>
         (state, _) => Err(NotVerified::Unknown(Halt::Refused(format!(
             "{id} is not finished but {state}, so there is nothing to verify; list-backups shows the finished ones"
         )))),
+    }
+}
+
+/// Whether the backup could be restored on this volume, by this image: what `restore-backup` asks before it begins.
+async fn restorable(verified: &Verified, server_name: &str, container: &Client) -> String {
+    let order = SurveyOrder {
+        media_store: names::MEDIA_STORE.to_owned(),
+        media: true,
+        versions: true,
+        ..SurveyOrder::default()
+    };
+    let survey = match moves::survey(container, &order, true).await {
+        Ok(survey) => survey,
+        Err(error) => return format!("cannot tell: {error}"),
+    };
+    let offer = Offer {
+        compat_version: verified.compat_version,
+        file_bytes: verified.file_bytes,
+        entries: verified.entries,
+        ..Offer::default()
+    };
+    let reasons = gates::refusals(&offer, &survey, Components::All, server_name);
+    if reasons.is_empty() {
+        "yes".to_owned()
+    } else {
+        format!("no: {}", reasons.join("; "))
     }
 }
 

@@ -152,6 +152,23 @@ fn looking_and_deleting_need_neither_passphrase_nor_container() {
 }
 
 #[test]
+fn open_job_refuses_what_writes_and_lets_looking_go_on() {
+    let busy = || {
+        with_backups(state(Workload::Busy(Box::new(Busy {
+            journal: Err("it is cut".into()),
+            run_as: RunAs::Synapse,
+        }))))
+    };
+    for request in [CREATE, verify(), delete(), register()] {
+        let refusal = refusal(busy(), request);
+        assert!(refusal.contains("cannot be followed"), "{refusal}");
+    }
+    for (request, planned) in [(list(), "ListBackups"), (show(), "ShowBackup")] {
+        assert_eq!(steps(&act(busy(), request)), [planned]);
+    }
+}
+
+#[test]
 fn backup_is_verified_before_there_is_a_server_to_restore_it_to() {
     for state in [lost_volume(), with_backups(new_server())] {
         assert_eq!(steps(&act(state, verify())), ["VerifyBackup"]);
