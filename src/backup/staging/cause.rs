@@ -98,6 +98,9 @@ impl End {
                 );
                 StagingError::new(stage, message, OTHER_BACKUP).blaming_backup()
             }
+            ("examine", REFUSED) if archive == "legacy" => {
+                StagingError::new(stage, said, PARTS_OF_LEGACY).blaming_backup()
+            }
             ("extract" | "examine", REFUSED | ENDED_EARLY) => {
                 StagingError::new(stage, said, OTHER_BACKUP).blaming_backup()
             }
@@ -166,6 +169,9 @@ impl End {
     }
 }
 
+/// What the Python charm copied of a running database is often damaged, and its backups are not made again.
+const PARTS_OF_LEGACY: &str = "restore another backup: verify-backup tells which are good; or run restore-backup with \
+                               components=keys for the keys of this one, and take its media out by hand with gpg and tar";
 const OTHER_BACKUP: &str = "restore another backup: verify-backup tells which are good";
 
 fn next_step_of(name: &str, said: &str) -> NextStep {
