@@ -9,6 +9,7 @@ import argparse
 import os
 import pathlib
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -169,6 +170,8 @@ def main():
     parser.add_argument("--commands", type=int, default=1000, help="how many short commands are run")
     parser.add_argument("--no-soak", action="store_true", help="leave out the killed daemon")
     arguments = parser.parse_args()
+    # The daemon has to be ended in any case.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
     folder = pathlib.Path(tempfile.mkdtemp(prefix="bench-pebble-", dir=memory))
     daemon = None
