@@ -2,6 +2,7 @@
 
 mod actions;
 mod reconcile;
+mod restore;
 
 use std::time::Duration;
 

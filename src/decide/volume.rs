@@ -55,8 +55,11 @@ pub(super) fn judge(
         }
     }
     let files = identity::files(server_name);
-    // A new identity only where there is no database that an old one belongs to.
-    let source = copy.or(known.fresh.as_ref().filter(|_| !volume.has_database));
+    // A new identity only where there is no database that an old one belongs to. A backup of the Python charm lacks secrets
+    // that nobody outside of the server has ever seen: beside the server's own signing key they may be new ones.
+    let has_signing_key = volume.identity[identity::SIGNING_KEY].is_some();
+    let fresh = known.fresh.as_ref();
+    let source = copy.or(fresh.filter(|_| !volume.has_database || has_signing_key));
     let mut parts = Vec::with_capacity(files.len());
     let mut missing = Vec::new();
     for (index, (file, found)) in files.into_iter().zip(&volume.identity).enumerate() {
@@ -221,6 +224,20 @@ mod tests {
         let ours = Identity::generate().unwrap();
         let verdict = judge(NAME, &volume(None, true), &known(Some(&ours), false), false);
         assert_eq!(runs_as(verdict), (ours.digest(NAME), 4));
+    }
+
+    #[test]
+    fn secrets_missing_beside_the_servers_signing_key_are_made_anew() {
+        let ours = Identity::generate().unwrap();
+        let mut volume = volume(Some(&ours), true);
+        volume.identity[2] = None;
+        volume.identity[3] = None;
+        assert_eq!(
+            runs_as(judge(NAME, &volume, &known(None, false), false)).1,
+            2
+        );
+        volume.identity[identity::SIGNING_KEY] = None;
+        stops(judge(NAME, &volume, &known(None, false), false));
     }
 
     #[test]
