@@ -17,7 +17,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::deployment::{Answer, Model, SERVER_NAME, command, root};
+use crate::deployment::{Answer, Model, SERVER_NAME, command};
 
 /// A user who is logged in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -235,9 +235,9 @@ impl Fingerprint {
 
     /// Of a folder that is like a volume, such as an archive's.
     pub fn of_folder(folder: &Path) -> Self {
-        let program = root().join("tests/support/fingerprint.py");
+        let program = include_str!("fingerprint.py");
         let printed = command("/usr/bin/python3", |python| {
-            python.args(["-I", "-S"]).arg(program).arg(folder)
+            python.args(["-I", "-S", "-c", program]).arg(folder)
         });
         Self(serde_json::from_str(&printed).unwrap())
     }
