@@ -23,7 +23,10 @@ done
 printf '%s' "${CA_PEM-}" >"$JOB_DIR/ca.pem" || fail "cannot write to $JOB_DIR" 73
 
 if [[ -n $CANARY ]]; then
-    (base64 -d <<<"$CANARY" | decrypt canary >/dev/null) || fail 'the passphrase is not the one that this backup was made with' 77
+    tried=0
+    (base64 -d <<<"$CANARY" | decrypt canary >/dev/null) || tried=$?
+    ((tried < 128)) || fail 'what tries the passphrase was killed'
+    ((tried == 0)) || fail 'the passphrase is not the one that this backup was made with' 77
 fi
 "${as_data[@]}" "$PYTHON" -I -S -c "$ROOM_PY" 3<&- 9<&- || finish $?
 finish 0
