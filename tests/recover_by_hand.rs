@@ -117,7 +117,10 @@ fn questions(homeserver: &Homeserver) -> (Vec<Value>, Vec<Expected<'_>>) {
     let token = &homeserver.users[0].token;
     for (id, content) in &homeserver.media {
         let path = format!("/_matrix/client/v1/media/download/{SERVER_NAME}/{id}");
-        asked.push((json!([path, token]), Box::new(move |answer| answer == content)));
+        asked.push((
+            json!([path, token]),
+            Box::new(move |answer| answer == content),
+        ));
     }
     for (event, text) in &homeserver.messages {
         let room = &homeserver.room;

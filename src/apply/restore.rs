@@ -27,7 +27,7 @@ pub(super) use steps::stop_waker;
 
 impl From<MovesError> for Halt {
     fn from(error: MovesError) -> Self {
-        Self::Refused(error.to_string())
+        Self::Refused(error.with_next_step())
     }
 }
 

@@ -58,7 +58,7 @@ pub(super) async fn look(
     };
     let (found, survey) = tokio::join!(find(request), moves::survey(pebble, &order, false));
     let survey = survey
-        .map_err(|error| reasons.push(format!("{error}: wait until it is over, then try again")))
+        .map_err(|error| reasons.push(error.with_next_step()))
         .ok();
     let (backup, found) = match found {
         Ok((entry, found)) => (Some(entry.id), found.map_err(|why| reasons.push(why)).ok()),
@@ -167,7 +167,7 @@ pub(super) async fn look_for_undo(record: &Record, pebble: &Client) -> Result<u6
         ..SurveyOrder::default()
     };
     let survey = moves::survey(pebble, &order, false).await;
-    let survey = survey.map_err(|error| vec![error.to_string()])?;
+    let survey = survey.map_err(|error| vec![error.with_next_step()])?;
     let elsewhere = survey.elsewhere.iter().map(|path| gates::elsewhere(path));
     let reasons: Vec<String> = elsewhere.collect();
     if reasons.is_empty() {

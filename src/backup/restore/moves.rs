@@ -69,6 +69,18 @@ impl fmt::Display for MovesError {
 
 impl std::error::Error for MovesError {}
 
+impl MovesError {
+    /// The error and, where the program itself does not say it, what to do.
+    pub fn with_next_step(&self) -> String {
+        match self {
+            Self::Gone(_) | Self::Busy => {
+                format!("{self}: wait until it is over, then run the action again")
+            }
+            Self::Refused(why) => why.clone(),
+        }
+    }
+}
+
 /// What to look at.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct SurveyOrder {
