@@ -1,5 +1,9 @@
 //! The how-to for the day without Juju: its own commands turn a backup into a Synapse that its users go on with.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test runs what the page says, and fails by panicking"
+)]
 
 #[path = "support/deployment.rs"]
 mod deployment;
