@@ -213,7 +213,7 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// [`ConnectionLost`](ErrorKind::ConnectionLost). A process that has ended already is no error.
+    /// [`ConnectionLost`](crate::ErrorKind::ConnectionLost). A process that has ended already is no error.
     pub async fn signal(&mut self, name: &str) -> Result<(), Error> {
         let command = serde_json::json!({"command": "signal", "signal": {"name": name}});
         self.send_control(&command)
@@ -273,7 +273,7 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// [`ConnectionLost`](ErrorKind::ConnectionLost); then the process may have been killed.
+    /// [`ConnectionLost`](crate::ErrorKind::ConnectionLost); then the process may have been killed.
     pub async fn detach(mut self) -> Result<ChangeId, Error> {
         if let Some(mut control) = self.control.take() {
             match control.close(Some(goodbye())).await {
