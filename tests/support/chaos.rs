@@ -157,7 +157,7 @@ impl Chaos {
         told.add_media(&deployment, BIG_MEDIA_BYTES);
         let live = Data::live(&deployment, &told);
         let processes = Processes::of_unit(&deployment);
-        let mut chaos = Self {
+        Self {
             deployment,
             processes,
             seed,
@@ -172,10 +172,7 @@ impl Chaos {
                 (Operation::Delete, Duration::from_secs(1)),
                 (Operation::Discard, Duration::from_secs(1)),
             ]),
-        };
-        let outcome = chaos.deployment.done("create-backup", json!({}));
-        chaos.check(Operation::Create, None, &outcome, "undisturbed");
-        chaos
+        }
     }
 
     /// Kills something while something goes on, and checks all that must hold; `number` and the seed decide what.
@@ -222,8 +219,12 @@ impl Chaos {
         }
     }
 
-    /// Removes what would only pile up.
+    /// Removes what would only pile up; lets there be a backup.
     fn tidy(&mut self) {
+        if self.finished.is_empty() {
+            let outcome = self.deployment.done("create-backup", json!({}));
+            self.check(Operation::Create, None, &outcome, "undisturbed");
+        }
         while self.finished.len() > MOST_BACKUPS {
             let (id, _) = self.finished.pop_first().unwrap();
             self.deployment.server.remove(BUCKET, &format!("{id}/"));
@@ -325,8 +326,8 @@ impl Chaos {
                 let place = (kill.which * 5.0).fract() * count;
                 let victim = victims.find(|(_, next)| f64::from(*next) > place);
                 let (victim, _) = victim.unwrap();
-                victim.kill();
-                Some(victim.command.replace('\0', " ").chars().take(80).collect())
+                let command = victim.command.replace('\0', " ");
+                victim.kill().then(|| command.chars().take(80).collect())
             }
         }
     }

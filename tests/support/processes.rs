@@ -49,9 +49,11 @@ impl Process {
         String::from_utf8_lossy(&environ).contains(&format!("ARCHIVE={archive}\0"))
     }
 
-    pub fn kill(&self) {
+    /// Returns whether it was still there.
+    pub fn kill(&self) -> bool {
         let pid = self.pid.to_string();
-        let _ = Command::new("kill").args(["-s", "KILL", &pid]).status();
+        let killed = Command::new("kill").args(["-s", "KILL", &pid]).output();
+        killed.is_ok_and(|output| output.status.success())
     }
 
     pub fn folder(&self) -> PathBuf {
