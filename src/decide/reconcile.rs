@@ -133,12 +133,11 @@ fn plan_main_unit(
             plan.steps.extend(files.map(Step::PushFile));
             plan_service(settings, &identity, ready, restart, state.now, plan)?;
             // Juju runs one hook or action at a time: no backup is being made now.
-            if ready
-                .volume
-                .sizes
-                .keys()
-                .any(|path| path.starts_with(names::BACKUP_STAGING))
-            {
+            let is_staging = |path: &String| {
+                let mut prefixes = names::BACKUP_STAGING.iter();
+                prefixes.any(|prefix| path.starts_with(prefix))
+            };
+            if ready.volume.sizes.keys().any(is_staging) {
                 plan.steps.push(Step::Sweep);
             }
             if copy_is_due(name, &identity, ready, plan) {

@@ -24,8 +24,8 @@ pub const LOG_CONFIG: &str = "/data/log.config";
 pub const DATABASE: &str = "/data/homeserver.db";
 /// The media that users uploaded (`local_*`) and what was fetched from elsewhere.
 pub const MEDIA_STORE: &str = "/data/media_store";
-/// How the folders begin in which backups are made.
-pub const BACKUP_STAGING: &str = "/data/.backup-";
+/// How the folders begin in which backups are made, and looked at.
+pub const BACKUP_STAGING: [&str; 2] = ["/data/.backup-", "/data/.verify-"];
 /// How the folders of restores begin.
 pub const RESTORE_STAGING: &str = "/data/.restore-";
 /// Where a job has its files while it is open.

@@ -325,13 +325,12 @@ fn store_is_asked_when_its_parameters_change_or_after_an_hour() {
 }
 
 #[test]
-fn what_a_backup_left_is_swept() {
-    let mut state = running_server();
-    ready(&mut state)
-        .volume
-        .sizes
-        .insert("/data/.backup-backup-x".into(), 0);
-    assert_eq!(steps(&reconcile(&state)), ["Sweep"]);
+fn what_a_backup_or_its_verification_left_is_swept() {
+    for left in ["/data/.backup-backup-x", "/data/.verify-backup-x"] {
+        let mut state = running_server();
+        ready(&mut state).volume.sizes.insert(left.into(), 0);
+        assert_eq!(steps(&reconcile(&state)), ["Sweep"], "{left}");
+    }
 }
 
 #[test]
