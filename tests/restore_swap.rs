@@ -232,3 +232,39 @@ fn kept_data_is_recorded_freed_when_told_and_never_half_of_it_undone() {
         "new database"
     );
 }
+
+/// The journal is written by Pebble: beside its place, on disk, renamed, and the folder on disk.
+#[test]
+fn file_that_pebble_writes_is_on_disk_before_and_after_its_rename() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("journal.json");
+    let path = target.to_str().unwrap();
+    let log = swap_site::pebble_that_writes(folder.path(), path);
+    let lines: Vec<&str> = log.lines().collect();
+    let at = |what: &str, path: &str| {
+        let found = lines
+            .iter()
+            .position(|line| line.contains(what) && line.contains(path));
+        found.unwrap_or_else(|| panic!("no {what} {path}: {log}"))
+    };
+    let written = at("sync(", &format!("<{path}."));
+    let renamed = at("rename", &format!("\"{path}\""));
+    let folder_written = at("sync(", &format!("<{}>", folder.path().display()));
+    assert!(written < renamed && renamed < folder_written, "{log}");
+}
+
+#[test]
+fn paths_on_another_filesystem_are_seen() {
+    let site = Site::new();
+    let said = site.survey("/dev/shm/media_store", &["/dev/shm/homeserver.db"]);
+    let elsewhere = said["survey"]["elsewhere"].as_array().unwrap();
+    assert_eq!(elsewhere, &[json!("/dev/shm")], "{said}");
+    let store = site.path("media_store");
+    let said = site.survey(store.to_str().unwrap(), &[]);
+    assert_eq!(said["survey"]["elsewhere"], json!([]), "{said}");
+    assert_eq!(
+        said["survey"]["local"].as_array().unwrap().len(),
+        2,
+        "{said}"
+    );
+}

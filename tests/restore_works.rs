@@ -6,6 +6,8 @@ mod homeserver;
 #[path = "support/s3_server.rs"]
 mod s3_server;
 
+use std::fs;
+
 use deployment::{Deployment, UNIT, command, names_in, wait_until};
 use homeserver::{Fingerprint, Homeserver};
 use serde_json::json;
@@ -74,4 +76,54 @@ fn restore_brings_back_everything_and_can_be_undone_and_discarded() {
     let refused = deployment.refused(UNIT, "undo-restore", json!({}));
     assert!(refused.contains("no data from before"), "{refused}");
     then.assert_told_by(&deployment);
+}
+
+#[test]
+fn parts_of_a_backup_are_restored_and_the_rest_stays() {
+    let (deployment, mut homeserver) = settled();
+    let backup = deployment.create_backup();
+    let before = Fingerprint::of(&deployment);
+    let then = homeserver.clone();
+    homeserver.add_messages(&deployment, 1);
+    homeserver.add_media(&deployment, 5000);
+
+    let wish = json!({"backup-id": backup, "components": "database"});
+    let outcome = deployment.done("restore-backup", wish);
+    assert!(
+        outcome
+            .result("restored")
+            .unwrap()
+            .contains("the database with 3 users")
+    );
+    assert_eq!(
+        outcome.result("media-without-file"),
+        Some("0"),
+        "{outcome:?}"
+    );
+    then.assert_told_by(&deployment);
+    let changed = Fingerprint::of(&deployment).differences(&before);
+    // The file of what was uploaded since is still there, though nobody knows of it.
+    assert!(
+        !changed.is_empty()
+            && changed
+                .iter()
+                .all(|part| part.starts_with("media media_store/local_content/")),
+        "{changed:?}"
+    );
+
+    let key = deployment.data().join("a.example.signing.key");
+    let good = fs::read(&key).unwrap();
+    deployment.write(
+        "a.example.signing.key",
+        b"ed25519 a_lost AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n",
+    );
+    let wish = json!({"backup-id": backup, "components": "keys"});
+    let outcome = deployment.done("restore-backup", wish);
+    assert!(
+        !outcome.result("restored").unwrap().contains("database"),
+        "{outcome:?}"
+    );
+    assert_eq!(fs::read(&key).unwrap(), good);
+    then.assert_told_by(&deployment);
+    assert_eq!(jobs(&deployment).len(), 2);
 }

@@ -168,7 +168,10 @@ pub(super) async fn resume(
     let journal = driver.journal;
     let over = matches!(left, Ok(Left::Over));
     match left? {
-        Left::Over => applied.again = true,
+        Left::Over => {
+            applied.again = true;
+            applied.memory.setback = journal.setback.as_ref().map(|why| undone(&journal, why));
+        }
         Left::Open(condition) | Left::Blocked(condition) => {
             if job.go_back {
                 applied.failure = Some(condition.text.clone());
@@ -182,17 +185,20 @@ pub(super) async fn resume(
     Ok(())
 }
 
+fn undone(journal: &Journal, why: &str) -> String {
+    format!(
+        "{} was not done, all is as it was before: {why}",
+        journal.called()
+    )
+}
+
 /// What an action makes of how its job ended. Whatever was renamed, the workload is looked at again.
 fn ended(left: Result<Left, Halt>, journal: &Journal, applied: &mut Applied) -> Result<(), Halt> {
     match left {
         Ok(Left::Over) => {
             applied.again = true;
-            applied.failure = journal.setback.as_ref().map(|why| {
-                format!(
-                    "{} was not done, all is as it was before: {why}",
-                    journal.called()
-                )
-            });
+            applied.memory.setback = None;
+            applied.failure = journal.setback.as_ref().map(|why| undone(journal, why));
             Ok(())
         }
         Ok(Left::Open(condition) | Left::Blocked(condition)) => {

@@ -86,6 +86,8 @@ pub(super) fn plan_old_data(ready: &Ready, now: Timestamp, plan: &mut Plan) {
         .as_ref()
         .and_then(|store| store.last.as_ref())
         .map(|last| last.finished_at);
+    let setback = plan.memory.setback.iter().map(Condition::note);
+    plan.conditions.extend(setback);
     for folder in &ready.restores {
         match folder {
             Folder::Kept(record) if record.is_due(now, last_backup) => {

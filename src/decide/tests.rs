@@ -107,6 +107,7 @@ fn running_server() -> State {
         store: None,
         existed: Some(NAME.into()),
         replanned: Some(rendered.digest),
+        setback: None,
     };
     state
 }

@@ -15,6 +15,7 @@ const VERSION: &str = "workload-version";
 const STORE: &str = "backup-store";
 const EXISTED: &str = "server-existed";
 const REPLANNED: &str = "replanned";
+const SETBACK: &str = "restore-setback";
 
 /// What is remembered, typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,6 +34,9 @@ pub struct Memory {
     /// The digest of the configuration with which Pebble last replanned for this charm. Pebble's
     /// plan is new as soon as a layer is added; what runs is not.
     pub replanned: Option<String>,
+    /// What a job whose action was gone did not do, and why: nobody else was told. Until the next one of its kind, or a
+    /// backup.
+    pub setback: Option<String>,
 }
 
 /// The version that `juju status` shows.
@@ -89,6 +93,7 @@ impl Memory {
                 .and_then(|text| serde_json::from_str(text).ok()),
             existed: map.get(EXISTED).cloned(),
             replanned: map.get(REPLANNED).cloned(),
+            setback: map.get(SETBACK).cloned(),
         }
     }
 
@@ -97,7 +102,7 @@ impl Memory {
     /// # Errors
     ///
     /// Fails when a value cannot be written as JSON, which is a bug.
-    pub fn to_fields(&self) -> Result<[(&'static str, Option<String>); 6], serde_json::Error> {
+    pub fn to_fields(&self) -> Result<[(&'static str, Option<String>); 7], serde_json::Error> {
         Ok([
             (
                 STORAGE,
@@ -117,6 +122,7 @@ impl Memory {
             ),
             (EXISTED, self.existed.clone()),
             (REPLANNED, self.replanned.clone()),
+            (SETBACK, self.setback.clone()),
         ])
     }
 }
@@ -148,6 +154,7 @@ mod tests {
             }),
             existed: Some("a.example".into()),
             replanned: Some("ef".into()),
+            setback: Some("x".into()),
         };
         let map = memory
             .to_fields()

@@ -13,7 +13,8 @@ use std::fs;
 use std::io::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -22,6 +23,7 @@ pub const FOLDER: &str = ".restore-restore-20261123-070501-00ff";
 const RESTORE: &str = "restore-20261123-070501-00ff";
 const MOVES: &str = include_str!("../../src/backup/scripts/moves.py");
 const SWAP: &str = include_str!("../../src/backup/scripts/swap.py");
+const SURVEY: &str = include_str!("../../src/backup/scripts/survey.py");
 const SETTLE: &str = include_str!("../../src/backup/scripts/settle.py");
 
 /// What is renamed: the live path below the volume, whether there is a new one, whether there is a live one.
@@ -135,6 +137,17 @@ impl Site {
         let output = self.run(SETTLE, &self.settle_order(verb), &[]);
         assert!(!output.status.success());
         words(&output)
+    }
+
+    /// What is seen of the volume, and of these paths.
+    pub fn survey(&self, media_store: &str, paths: &[&str]) -> Value {
+        let order = json!({
+            "paths": paths, "counted": [], "media_store": media_store, "media": true, "versions": false,
+            "database": null,
+        });
+        let output = self.run(SURVEY, &order, &[]);
+        assert!(output.status.success(), "{}", words(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
     }
 
     fn settle_order(&self, verb: &str) -> Value {
@@ -301,5 +314,55 @@ impl Calls {
 
     pub fn synced_between(&self, path: &str, from: usize, to: usize) -> bool {
         self.0[from..to].contains(&Call::Sync(path.to_owned()))
+    }
+}
+
+/// Lets a Pebble write a file; returns what it asked of the kernel.
+pub fn pebble_that_writes(folder: &Path, path: &str) -> String {
+    let log = folder.join("strace.log");
+    let pebble = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/bin/pebble");
+    let daemon = Command::new("strace")
+        .args([
+            "-qq",
+            "-f",
+            "-y",
+            "-e",
+            "trace=/^rename,fsync,fdatasync",
+            "-o",
+        ])
+        .arg(&log)
+        .arg(pebble)
+        .args(["run", "--hold", "--create-dirs"])
+        .env("PEBBLE", folder.join("pebble"))
+        .stderr(Stdio::null())
+        .spawn();
+    let daemon = Traced(daemon.unwrap());
+    let client = pebble_client::Client::new(folder.join("pebble/.pebble.socket"));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while let Err(error) =
+        runtime.block_on(client.write_file(pebble_client::WriteFile::new(path), b"{}"))
+    {
+        assert!(Instant::now() < deadline, "{error}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    drop(daemon);
+    fs::read_to_string(log).unwrap()
+}
+
+/// Ends what strace runs, and so strace, which minds no signal of its own.
+struct Traced(Child);
+
+impl Drop for Traced {
+    fn drop(&mut self) {
+        let pid = self.0.id();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        for child in children.unwrap_or_default().split_whitespace() {
+            let _ = Command::new("kill").args(["-s", "KILL", child]).status();
+        }
+        let _ = self.0.wait();
     }
 }

@@ -41,6 +41,7 @@ pub(in crate::apply) async fn create_backup(
         &mut told,
     );
     let receipt = made.await?;
+    applied.memory.setback = None;
     applied.memory.store = Some(StoreMemory {
         parameters: request.parameters.hash(),
         checked_at: Timestamp::now(),

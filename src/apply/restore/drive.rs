@@ -196,7 +196,11 @@ impl Driver<'_> {
                 self.journal.trial_since.get_or_insert_with(Timestamp::now);
             }
             Step::Judge => return trial::judge(self).await,
-            Step::PublicStart => steps::keep(self).await?,
+            Step::PublicStart => {
+                // What runs on trial must not be taken for a public one once the journal is gone.
+                steps::stop(self.pebble).await?;
+                steps::keep(self).await?;
+            }
             Step::SwapBack => {
                 self.show("swapping the data back");
                 steps::swap(self, true).await?;
@@ -211,8 +215,11 @@ impl Driver<'_> {
         if self.journal.trouble.is_some() {
             self.persist().await?;
         }
-        if jobs::given_up(&self.journal).is_some() {
-            steps::stop_waker(self.pebble).await?;
+        if jobs::given_up(&self.journal).is_some()
+            && let Err(error) = steps::stop_waker(self.pebble).await
+        {
+            // Where Pebble started anew there is none.
+            tracing::debug!("{error}");
         }
         Ok(Left::Blocked(condition))
     }

@@ -1,5 +1,5 @@
 //! The journal and the records of kept data as files. Pebble writes a file beside its place, waits until it is on disk, renames
-//! it and waits for the folder: `tests/restore_order.rs` looks.
+//! it and waits for the folder: `tests/restore_swap.rs` looks.
 
 use pebble_client::{Client, Error, FileInfo, FileType, MakeDir, WriteFile};
 
@@ -25,6 +25,17 @@ pub enum Folder {
 /// # Errors
 /// When Pebble does not answer.
 pub async fn read_journal(container: &Client) -> Result<Option<Result<Journal, String>>, Error> {
+    let top = list_folder(container, names::DATA_DIR).await?;
+    let folder = top
+        .iter()
+        .flatten()
+        .find(|entry| entry.path == names::JOB_DIR);
+    match folder.map(|entry| &entry.file_type) {
+        None => return Ok(None),
+        Some(FileType::Directory) => {}
+        // Root would write where it leads.
+        Some(_) => return Ok(Some(Err(format!("{} is not a folder", names::JOB_DIR)))),
+    }
     let Some(entries) = list_folder(container, names::JOB_DIR).await? else {
         return Ok(None);
     };

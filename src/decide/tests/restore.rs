@@ -254,3 +254,13 @@ fn what_a_job_left_is_swept_and_the_waker_is_stopped_when_synapse_was_told_to_st
     );
     assert!(at("AwaitHealth") < at("SweepRestore"), "{steps:?}");
 }
+
+#[test]
+fn setback_of_a_job_whose_action_was_gone_is_told_and_blocks_nothing() {
+    let mut state = running_server();
+    state.memory.setback = Some("the restore of b was not done".into());
+    let plan = decide(&Route::Reconcile, &state).unwrap();
+    assert!(plan.steps.is_empty(), "{:?}", steps(&plan));
+    assert_eq!(plan.conditions.len(), 1);
+    assert_eq!(plan.conditions[0].level, Level::Note);
+}
