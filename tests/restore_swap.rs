@@ -268,3 +268,46 @@ fn paths_on_another_filesystem_are_seen() {
         "{said}"
     );
 }
+
+/// To import Synapse takes a second of processor time, in which nothing of the restore goes on.
+#[test]
+fn schema_of_the_image_is_read_from_its_source_and_imported_only_where_that_does_not_say_it() {
+    let site = Site::new();
+    let real = concat!(env!("CARGO_MANIFEST_DIR"), "/.tools/synapse/bin/python3");
+    let imported = swap_site::said(
+        real,
+        "from synapse.storage.schema import *; print(SCHEMA_VERSION)",
+    );
+    assert_eq!(site.schema_version(real).to_string(), imported.trim());
+
+    let none = json!(null);
+    for (source, whole, wanted) in [
+        (
+            "SCHEMA_VERSION = 94  # that\nSCHEMA_COMPAT_VERSION = 90\n",
+            false,
+            json!(94),
+        ),
+        ("SCHEMA_VERSION: int = 95\n", false, json!(95)),
+        ("SCHEMA_VERSION = 90 + 6\n", true, json!(96)),
+        (
+            "SCHEMA_VERSION = 96\nif True:\n    SCHEMA_VERSION = 97\n",
+            true,
+            json!(97),
+        ),
+        (
+            "SCHEMA_VERSION = 97\nSCHEMA_VERSION += 1\n",
+            true,
+            json!(98),
+        ),
+        ("SCHEMA_VERSION = 90 + 6\n", false, none.clone()),
+        ("no Python", true, none.clone()),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let python = swap_site::image_with_schema(folder.path(), source, whole);
+        assert_eq!(site.schema_version(&python), wanted, "{source:?} {whole}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let python = swap_site::image_with_schema(folder.path(), "SCHEMA_VERSION = 94", true);
+    fs::rename(folder.path().join("lib"), folder.path().join("no-lib")).unwrap();
+    assert_eq!(site.schema_version(&python), none);
+}

@@ -150,6 +150,17 @@ impl Site {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
+    /// Which schema the Synapse of an image's Python knows.
+    pub fn schema_version(&self, python: &str) -> Value {
+        let order = json!({
+            "paths": [], "counted": [], "media_store": "/nowhere", "media": false, "versions": true,
+        });
+        let output = self.run_by(&[python], SURVEY, &order);
+        assert!(output.status.success(), "{}", words(&output));
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        said["survey"]["schema_version"].clone()
+    }
+
     fn settle_order(&self, verb: &str) -> Value {
         let folder = format!("{}/{FOLDER}", self.data());
         json!({"verb": verb, "folder": folder, "record": {"restore": RESTORE}})
@@ -176,18 +187,18 @@ impl Site {
     }
 
     fn run(&self, program: &str, order: &Value, strace: &[&str]) -> Output {
-        let data = self.data();
-        let text = format!("{MOVES}{program}");
-        let python = ["python3", "-I", "-S", "-c", &text, &data];
-        let mut command = if strace.is_empty() {
-            Command::new(python[0])
+        let strace = if strace.is_empty() {
+            Vec::new()
         } else {
-            let mut command = Command::new("strace");
-            command.args(["-qq", "-f"]).args(strace).arg(python[0]);
-            command
+            [&["strace", "-qq", "-f"], strace].concat()
         };
-        let child = command
+        self.run_by(&[&strace[..], &["python3"]].concat(), program, order)
+    }
+
+    fn run_by(&self, python: &[&str], program: &str, order: &Value) -> Output {
+        let child = Command::new(python[0])
             .args(&python[1..])
+            .args(["-I", "-S", "-c", &format!("{MOVES}{program}"), &self.data()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -315,6 +326,31 @@ impl Calls {
     pub fn synced_between(&self, path: &str, from: usize, to: usize) -> bool {
         self.0[from..to].contains(&Call::Sync(path.to_owned()))
     }
+}
+
+/// A Python in whose packages there is a Synapse of which this is the schema's source, and which cannot be imported unless
+/// `whole`.
+pub fn image_with_schema(folder: &Path, source: &str, whole: bool) -> String {
+    let made = Command::new("python3")
+        .args(["-m", "venv", "--without-pip"])
+        .arg(folder)
+        .status();
+    assert!(made.unwrap().success());
+    let found = fs::read_dir(folder.join("lib")).unwrap().next();
+    let package = found.unwrap().unwrap().path().join("site-packages/synapse");
+    let schema = package.join("storage/schema");
+    fs::create_dir_all(&schema).unwrap();
+    let init = if whole { "" } else { "raise ImportError\n" };
+    fs::write(package.join("__init__.py"), init).unwrap();
+    fs::write(schema.join("__init__.py"), source).unwrap();
+    let python = folder.join("bin/python3");
+    python.to_str().unwrap().to_owned()
+}
+
+/// What a program of this Python says.
+pub fn said(python: &str, program: &str) -> String {
+    let output = Command::new(python).args(["-c", program]).output();
+    String::from_utf8(output.unwrap().stdout).unwrap()
 }
 
 /// Lets a Pebble write a file; returns what it asked of the kernel.
