@@ -157,7 +157,8 @@ def soak():
     print(f"\na daemon killed 200 times at random moments, {load()}", flush=True)
     command = ["cargo", "test", "-q", "--locked", "-p", "pebble-client", "--test", "real_pebble", "--"]
     began = time.monotonic()
-    done = subprocess.run([*command, "soak::", "--nocapture"], cwd=ROOT, env={**os.environ, "SOAK_KILLS": "200"})
+    # One after the other: each counts the descriptors of the process.
+    done = subprocess.run([*command, "soak::", "--nocapture", "--test-threads=1"], cwd=ROOT, env={**os.environ, "SOAK_KILLS": "200"})
     verdict = "every call ended as it should, nothing leaked" if done.returncode == 0 else "FAILED"
     print(f"  {verdict}; {time.monotonic() - began:.0f} s", flush=True)
     return done.returncode

@@ -21,12 +21,26 @@ const ANSWER_GRACE: Duration = Duration::from_secs(5);
 const POLL_PAUSE: Duration = Duration::from_millis(100);
 
 /// The id of a change. Where Pebble runs without saved state they begin at 1 again when it is restarted.
+///
+/// # Example
+///
+/// ```
+/// use pebble_client::ChangeId;
+/// assert_eq!(ChangeId::from("42").to_string(), "42");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ChangeId(String);
 
 impl ChangeId {
     /// Returns the id as the daemon writes it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::ChangeId;
+    /// assert_eq!(ChangeId::from("42").as_str(), "42");
+    /// ```
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -78,6 +92,8 @@ open_enum! {
 }
 
 /// Work in the daemon, as it stands now.
+///
+/// [`Client::changes`] has an example.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -107,6 +123,8 @@ pub struct Change {
 }
 
 /// A part of a change.
+///
+/// [`Client::change`] has an example.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -134,6 +152,8 @@ pub struct Task {
 }
 
 /// How far a task has come.
+///
+/// [`Client::change`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -150,6 +170,8 @@ pub struct Progress {
 }
 
 /// Which changes to list.
+///
+/// [`Client::changes`] has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeSelect {
     /// Those that have not ended.
@@ -172,6 +194,19 @@ impl ChangeSelect {
 
 impl Change {
     /// Returns whether the change ended well. A change that is ready without error text can still have failed.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// let change = client.change(&"42".into()).await?;
+    /// if change.ready && !change.is_done() {
+    ///     let why = change.err.unwrap_or_default();
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.ready && self.status == ChangeStatus::Done
@@ -196,6 +231,20 @@ impl Client {
     ///
     /// [`NotFound`](crate::ErrorKind::NotFound) when there is none of this id (they are kept for seven days, at most
     /// 1,000 of them, and without saved state not across a restart of Pebble).
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// let change = client.change(&"42".into()).await?;
+    /// for task in &change.tasks {
+    ///     let so_far = task.progress.as_ref().map(|progress| (progress.done, progress.total));
+    ///     let line = format!("{}: {} {so_far:?}", task.summary, task.status);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn change(&self, id: &ChangeId) -> Result<Change, Error> {
         self.get_change(id)
             .await
@@ -211,6 +260,19 @@ impl Client {
     /// # Errors
     ///
     /// Of a connection only.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use pebble_client::ChangeSelect;
+    /// for change in client.changes(ChangeSelect::InProgress, Some("web")).await? {
+    ///     let line = format!("{} {} {}", change.id, change.status, change.summary);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn changes(
         &self,
         select: ChangeSelect,
@@ -235,6 +297,19 @@ impl Client {
     ///
     /// [`BadRequest`](crate::ErrorKind::BadRequest) when it has ended,
     /// [`NotFound`](crate::ErrorKind::NotFound) when there is none.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use pebble_client::ChangeSelect;
+    /// for change in client.changes(ChangeSelect::InProgress, None).await? {
+    ///     client.abort_change(&change.id).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn abort_change(&self, id: &ChangeId) -> Result<Change, Error> {
         let result = match target(id, "") {
             Ok(target) => {
@@ -255,6 +330,26 @@ impl Client {
     /// [`ChangeFailed`](crate::ErrorKind::ChangeFailed) with the task logs for any status but `Done`,
     /// [`Timeout`](crate::ErrorKind::Timeout) when it has not ended after `timeout` (it goes on),
     /// [`NotFound`](crate::ErrorKind::NotFound) when there is none.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use pebble_client::ErrorKind;
+    /// use std::time::Duration;
+    ///
+    /// let change = client.replan().await?;
+    /// match client.wait_change(&change, Duration::from_secs(30)).await {
+    ///     Ok(_) => {}
+    ///     Err(error) if error.kind() == ErrorKind::ChangeFailed => {
+    ///         let why = error.daemon_message();
+    ///     }
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn wait_change(&self, id: &ChangeId, timeout: Duration) -> Result<Change, Error> {
         let sentence = || format!("wait for change {id}");
         let change = self.wait_end(id, Some(timeout)).await.operation(sentence)?;

@@ -34,6 +34,8 @@ open_enum! {
 }
 
 /// One check of the plan.
+///
+/// [`Client::checks`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -62,6 +64,8 @@ pub struct CheckInfo {
 }
 
 /// Which checks to list; the default is all.
+///
+/// [`Client::checks`] has an example.
 #[derive(Debug, Clone, Default)]
 pub struct CheckFilter<'a> {
     /// Only checks of just this level.
@@ -71,6 +75,8 @@ pub struct CheckFilter<'a> {
 }
 
 /// What a check found when it was performed on demand.
+///
+/// [`Client::refresh_check`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CheckRefresh {
@@ -104,6 +110,19 @@ impl Client {
     /// # Errors
     ///
     /// [`BadRequest`](crate::ErrorKind::BadRequest) when the level is not one the daemon knows.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use pebble_client::{CheckFilter, CheckLevel, CheckStatus};
+    /// let filter = CheckFilter { level: Some(CheckLevel::Alive), ..CheckFilter::default() };
+    /// let checks = client.checks(filter).await?;
+    /// let is_down = checks.iter().any(|check| check.status == CheckStatus::Down);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn checks(&self, filter: CheckFilter<'_>) -> Result<Vec<CheckInfo>, Error> {
         let target = Target::new("/v1/checks")
             .with_some("level", filter.level.as_ref().map(CheckLevel::as_str))
@@ -120,6 +139,16 @@ impl Client {
     /// # Errors
     ///
     /// [`BadRequest`](crate::ErrorKind::BadRequest) when a check is not in the plan.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// let started = client.start_checks(&["ready"]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start_checks(&self, names: &[&str]) -> Result<Vec<String>, Error> {
         self.check_action("start", names).await
     }
@@ -129,6 +158,16 @@ impl Client {
     /// # Errors
     ///
     /// [`BadRequest`](crate::ErrorKind::BadRequest) when a check is not in the plan.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// let stopped = client.stop_checks(&["ready"]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn stop_checks(&self, names: &[&str]) -> Result<Vec<String>, Error> {
         self.check_action("stop", names).await
     }
@@ -140,6 +179,19 @@ impl Client {
     /// # Errors
     ///
     /// [`NotFound`](crate::ErrorKind::NotFound) when the check is not in the plan. That it fails is not an error.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// let now = client.refresh_check("ready").await?;
+    /// if let Some(why) = now.error {
+    ///     let line = format!("{}: {why}", now.info.name);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn refresh_check(&self, name: &str) -> Result<CheckRefresh, Error> {
         let target = Target::new("/v1/checks/refresh");
         let envelope = self.post(target, &serde_json::json!({"name": name})).await;

@@ -55,6 +55,13 @@ pub struct Client {
 
 impl Client {
     /// Makes a client of the daemon that listens on `socket`. Does no I/O.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::Client;
+    /// let client = Client::new("/charm/containers/web/pebble.socket");
+    /// ```
     pub fn new(socket: impl Into<PathBuf>) -> Self {
         Self {
             transport: Arc::new(Transport {
@@ -96,6 +103,15 @@ impl Client {
     ///
     /// On the unix socket a wrong password is no error: Pebble then goes by the user id of the process. A name that
     /// has a colon or a control character is sent to no avail.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::Client;
+    /// let password = "s3cret".into();
+    /// let client = Client::tcp("127.0.0.1:4000").with_basic_auth("prometheus", &password);
+    /// assert!(!format!("{client:?}").contains("s3cret"));
+    /// ```
     #[must_use]
     pub fn with_basic_auth(mut self, name: &str, password: &SecretString) -> Self {
         let credentials = zeroize::Zeroizing::new(format!("{name}:{}", password.expose_secret()));
@@ -114,6 +130,14 @@ impl Client {
     /// Sets how long the daemon may take to answer a plain request; 60 s at first. Calls that wait for something
     /// (a change, a notice) have a timeout of their own, and transfers of file content count only the time in which
     /// the daemon does nothing.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::Client;
+    /// use std::time::Duration;
+    /// let client = Client::new("/charm/containers/web/pebble.socket").with_timeout(Duration::from_secs(5));
+    /// ```
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -121,6 +145,14 @@ impl Client {
     }
 
     /// Returns the path of the daemon's socket; empty for a client of [`tcp`](Self::tcp).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::Client;
+    /// let client = Client::new("/charm/containers/web/pebble.socket");
+    /// assert!(client.socket().ends_with("web/pebble.socket"));
+    /// ```
     #[must_use]
     pub fn socket(&self) -> &Path {
         match &self.transport.address {

@@ -31,6 +31,8 @@ pub struct Error {
 }
 
 /// What a caller can branch on.
+///
+/// [`Error::kind`] has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -65,6 +67,8 @@ pub enum ErrorKind {
 }
 
 /// Why Pebble could not be reached at all; of an error of kind [`NotConnectable`](ErrorKind::NotConnectable).
+///
+/// [`Error::connect_failure`] has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConnectFailure {
@@ -116,6 +120,17 @@ impl Error {
     }
 
     /// Returns what kind of failure this is.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// use pebble_client::{Client, ErrorKind};
+    ///
+    /// let error = Client::new("/nowhere/pebble.socket").system_info().await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::NotConnectable);
+    /// # })
+    /// ```
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match &*self.failure {
@@ -132,6 +147,17 @@ impl Error {
     }
 
     /// Returns the daemon's own words, where it sent some; for a failed change that is its `err`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// use pebble_client::Client;
+    ///
+    /// let error = Client::new("/nowhere/pebble.socket").system_info().await.unwrap_err();
+    /// assert_eq!(error.daemon_message(), None);
+    /// # })
+    /// ```
     #[must_use]
     pub fn daemon_message(&self) -> Option<&str> {
         match &*self.failure {
@@ -143,6 +169,17 @@ impl Error {
 
     /// Returns the HTTP status of the daemon's answer, where that was an error. An error that concerns one path of a
     /// file operation comes with status 200.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// use pebble_client::Client;
+    ///
+    /// let error = Client::new("/nowhere/pebble.socket").system_info().await.unwrap_err();
+    /// assert_eq!(error.http_status(), None);
+    /// # })
+    /// ```
     #[must_use]
     pub fn http_status(&self) -> Option<u16> {
         match &*self.failure {
@@ -152,6 +189,17 @@ impl Error {
     }
 
     /// Returns the path in the workload that the call was about, where it was about one.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// use pebble_client::Client;
+    ///
+    /// let error = Client::new("/nowhere/pebble.socket").read_file("/data/homeserver.yaml").await.unwrap_err();
+    /// assert_eq!(error.path(), Some("/data/homeserver.yaml"));
+    /// # })
+    /// ```
     #[must_use]
     pub fn path(&self) -> Option<&str> {
         self.path.as_deref()
@@ -183,6 +231,20 @@ impl Error {
     }
 
     /// Returns the change that did not end well, with its tasks and their logs.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use std::time::Duration;
+    /// let change = client.start(&["web"]).await?;
+    /// if let Err(error) = client.wait_change(&change, Duration::from_secs(30)).await {
+    ///     let said = error.change().map(|change| change.tasks.iter().flat_map(|task| &task.log).collect::<Vec<_>>());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn change(&self) -> Option<&Change> {
         match &*self.failure {
@@ -192,30 +254,85 @@ impl Error {
     }
 
     /// Returns whether the named thing does not exist.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// use pebble_client::Client;
+    ///
+    /// let error = Client::new("/nowhere/pebble.socket").system_info().await.unwrap_err();
+    /// assert!(!error.is_not_found());
+    /// # })
+    /// ```
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.kind() == ErrorKind::NotFound
     }
 
     /// Returns whether the daemon or its operating system refused this user.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// use pebble_client::Client;
+    ///
+    /// let error = Client::new("/nowhere/pebble.socket").system_info().await.unwrap_err();
+    /// assert!(!error.is_permission_denied());
+    /// # })
+    /// ```
     #[must_use]
     pub fn is_permission_denied(&self) -> bool {
         self.kind() == ErrorKind::PermissionDenied
     }
 
     /// Returns whether a deadline passed.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// use pebble_client::Client;
+    ///
+    /// let error = Client::new("/nowhere/pebble.socket").system_info().await.unwrap_err();
+    /// assert!(!error.is_timeout());
+    /// # })
+    /// ```
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::Timeout
     }
 
     /// Returns whether this daemon is too old for the call.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// use pebble_client::Client;
+    ///
+    /// let error = Client::new("/nowhere/pebble.socket").system_info().await.unwrap_err();
+    /// assert!(!error.is_unsupported());
+    /// # })
+    /// ```
     #[must_use]
     pub fn is_unsupported(&self) -> bool {
         self.kind() == ErrorKind::Unsupported
     }
 
     /// Returns whether Pebble cannot be reached at all; nothing was sent.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// use pebble_client::Client;
+    ///
+    /// let error = Client::new("/nowhere/pebble.socket").system_info().await.unwrap_err();
+    /// assert!(error.is_not_connectable());
+    /// # })
+    /// ```
     #[must_use]
     pub fn is_not_connectable(&self) -> bool {
         self.kind() == ErrorKind::NotConnectable
@@ -227,6 +344,17 @@ impl Error {
     }
 
     /// Returns whether the daemon was not there, or went away before it answered.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// use pebble_client::Client;
+    ///
+    /// let error = Client::new("/nowhere/pebble.socket").system_info().await.unwrap_err();
+    /// assert!(error.is_connection_problem());
+    /// # })
+    /// ```
     #[must_use]
     pub fn is_connection_problem(&self) -> bool {
         matches!(

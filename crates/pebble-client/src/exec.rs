@@ -4,71 +4,37 @@ pub(crate) mod channel;
 pub(crate) mod exit_status;
 pub(crate) mod feed;
 pub(crate) mod output;
+mod payload;
 pub(crate) mod process;
+pub(crate) mod stdin;
 pub(crate) mod streams;
 pub(crate) mod watch;
 pub(crate) mod websocket;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::pin::Pin;
 use std::time::Duration;
 
-use bytes::Bytes;
-use secrecy::{ExposeSecret, SecretString};
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
-use tokio::io::AsyncRead;
-use zeroize::Zeroizing;
+use secrecy::SecretString;
+use serde::Deserialize;
 
 use crate::Client;
 use crate::client::Operation;
 use crate::duration;
 use crate::error::{Error, Failure};
 use crate::exec::output::ExecOutput;
+use crate::exec::payload::Payload;
 use crate::exec::process::{Process, Start};
+use crate::exec::stdin::{Input, Stdin};
 use crate::query::Target;
 
 /// How long a process's output may stay open and silent after the process has ended.
 const DEFAULT_STDIO_GRACE: Duration = Duration::from_secs(5);
 
-/// What a command reads from its standard input.
-#[derive(Default)]
-#[non_exhaustive]
-pub enum Stdin {
-    /// Nothing: it is at its end from the beginning.
-    #[default]
-    Null,
-    /// These bytes, then the end. They are overwritten in memory when they have been sent.
-    Bytes(Vec<u8>),
-    /// What is written to [`Process::stdin`], until that is dropped or shut down.
-    Piped,
-    /// What this reads, to its end; see [`Stdin::stream`]. It is read while [`Process::wait`] is waited for.
-    Stream(Pin<Box<dyn AsyncRead + Send>>),
-}
-
-impl Stdin {
-    /// Lets the command read what `reader` reads, to its end. When reading fails, the command is not told that this was
-    /// the end: [`Process::wait`] fails with [`LocalIo`](crate::ErrorKind::LocalIo).
-    ///
-    /// # Example
-    ///
-    /// ```no_run
-    /// // no_run: needs a daemon
-    /// # async fn example(client: pebble_client::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// use pebble_client::Stdin;
-    /// let stdin = Stdin::stream(tokio::io::stdin());
-    /// let output = client.exec(["wc", "-c"]).stdin(stdin).output().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn stream(reader: impl AsyncRead + Send + 'static) -> Self {
-        Self::Stream(Box::pin(reader))
-    }
-}
-
 /// What becomes of a command when its [`Process`] is dropped, or the future of
 /// [`output`](ExecBuilder::output) is.
+///
+/// [`ExecBuilder::on_drop`] has an example.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum OnDrop {
     /// Pebble kills the process itself, not what it has started, with SIGKILL.
@@ -80,6 +46,8 @@ pub enum OnDrop {
 }
 
 /// The size of a terminal in characters.
+///
+/// [`ExecBuilder::interactive`] has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TerminalSize {
     /// How many characters a line has.
@@ -88,40 +56,12 @@ pub struct TerminalSize {
     pub height: u16,
 }
 
-impl fmt::Debug for Stdin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Null => f.write_str("Null"),
-            Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
-            Self::Piped => f.write_str("Piped"),
-            Self::Stream(_) => f.write_str("Stream"),
-        }
-    }
-}
-
-/// As [`Stdin`], in memory that is overwritten also when the command is never run.
-pub(crate) enum Input {
-    Null,
-    Bytes(Zeroizing<Vec<u8>>),
-    Piped,
-    Stream(Pin<Box<dyn AsyncRead + Send>>),
-}
-
-impl From<Stdin> for Input {
-    fn from(stdin: Stdin) -> Self {
-        match stdin {
-            Stdin::Null => Self::Null,
-            Stdin::Bytes(bytes) => Self::Bytes(Zeroizing::new(bytes)),
-            Stdin::Piped => Self::Piped,
-            Stdin::Stream(reader) => Self::Stream(reader),
-        }
-    }
-}
-
 /// A command to run in the workload; made by [`Client::exec`].
 ///
 /// Environment and standard input may hold secrets: neither shows in `Debug`, in an error or in the daemon's log.
 /// Arguments are seen by every process of the workload, so they are no place for a secret.
+///
+/// [`Client::exec`] and each method have an example.
 #[must_use = "nothing is run until `output` or `spawn`"]
 pub struct ExecBuilder {
     client: Client,
@@ -131,37 +71,6 @@ pub struct ExecBuilder {
     input: Input,
     output_limit_bytes: Option<usize>,
     on_drop: OnDrop,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Payload {
-    command: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service_context: Option<String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", serialize_with = "exposed")]
-    environment: BTreeMap<String, SecretString>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    working_dir: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timeout: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_id: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group_id: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group: Option<String>,
-    split_stderr: bool,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    terminal: bool,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    interactive: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    width: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    height: Option<u16>,
 }
 
 /// Of the answer only this is looked at: the rest repeats the environment.
@@ -218,12 +127,27 @@ impl Client {
 
 impl ExecBuilder {
     /// Sets a variable on top of the daemon's own environment.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let client = pebble_client::Client::new("/charm/containers/web/pebble.socket");
+    /// let command = client.exec(["web", "--check"]).environment("TOKEN", "s3cret");
+    /// assert!(!format!("{command:?}").contains("s3cret"));
+    /// ```
     pub fn environment(mut self, name: impl Into<String>, value: impl Into<SecretString>) -> Self {
         self.payload.environment.insert(name.into(), value.into());
         self
     }
 
     /// Sets the directory to run in; at first the user's home, else `/`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let client = pebble_client::Client::new("/charm/containers/web/pebble.socket");
+    /// let command = client.exec(["web", "--check"]).working_dir("/data");
+    /// ```
     pub fn working_dir(mut self, directory: impl Into<String>) -> Self {
         self.payload.working_dir = Some(directory.into());
         self
@@ -231,42 +155,92 @@ impl ExecBuilder {
 
     /// Sets how long the command may run; without it, for ever. Then Pebble kills the process itself (not what that
     /// has started) and the result is [`ExitStatus::TimedOut`](crate::ExitStatus::TimedOut).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let client = pebble_client::Client::new("/charm/containers/web/pebble.socket");
+    /// use std::time::Duration;
+    /// let command = client.exec(["web", "--check"]).timeout(Duration::from_mins(1));
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
     /// Sets the user by id. Pebble must be root for it. HOME and USER become that user's.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let client = pebble_client::Client::new("/charm/containers/web/pebble.socket");
+    /// let command = client.exec(["web", "--check"]).user_id(991);
+    /// ```
     pub fn user_id(mut self, user_id: u32) -> Self {
         self.payload.user_id = Some(user_id);
         self
     }
 
     /// Sets the user by name. Pebble must be root for it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let client = pebble_client::Client::new("/charm/containers/web/pebble.socket");
+    /// let command = client.exec(["web", "--check"]).user("web");
+    /// ```
     pub fn user(mut self, user: &str) -> Self {
         self.payload.user = Some(user.to_owned());
         self
     }
 
     /// Sets the group by id; needs a user too. Without it, it is the user's own group.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let client = pebble_client::Client::new("/charm/containers/web/pebble.socket");
+    /// let command = client.exec(["web", "--check"]).user_id(991).group_id(991);
+    /// ```
     pub fn group_id(mut self, group_id: u32) -> Self {
         self.payload.group_id = Some(group_id);
         self
     }
 
     /// Sets the group by name; needs a user too.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let client = pebble_client::Client::new("/charm/containers/web/pebble.socket");
+    /// let command = client.exec(["web", "--check"]).user("web").group("web");
+    /// ```
     pub fn group(mut self, group: &str) -> Self {
         self.payload.group = Some(group.to_owned());
         self
     }
 
     /// Takes environment, user, group and working directory of a service, below what is set here.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let client = pebble_client::Client::new("/charm/containers/web/pebble.socket");
+    /// let command = client.exec(["web", "--check"]).service_context("web");
+    /// ```
     pub fn service_context(mut self, service: &str) -> Self {
         self.payload.service_context = Some(service.to_owned());
         self
     }
 
     /// Sends the standard error where the standard output goes, in the order in which they were written.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let client = pebble_client::Client::new("/charm/containers/web/pebble.socket");
+    /// let command = client.exec(["web", "--check"]).combine_stderr();
+    /// ```
     pub fn combine_stderr(mut self) -> Self {
         self.payload.split_stderr = false;
         self
@@ -276,6 +250,14 @@ impl ExecBuilder {
     /// [`separate_stderr`](Self::separate_stderr) is called after this. What it reads is still a pipe.
     ///
     /// The variable `TERM` is the daemon's, if it has one: set the one of the terminal that shows the output.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let client = pebble_client::Client::new("/charm/containers/web/pebble.socket");
+    /// use pebble_client::TerminalSize;
+    /// let command = client.exec(["web", "--check"]).terminal(TerminalSize { width: 80, height: 24 });
+    /// ```
     pub fn terminal(mut self, size: TerminalSize) -> Self {
         self.payload.terminal = true;
         self.payload.split_stderr = false;
@@ -306,18 +288,42 @@ impl ExecBuilder {
     }
 
     /// Sends the standard error a way of its own, which is so at first where there is no terminal.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let client = pebble_client::Client::new("/charm/containers/web/pebble.socket");
+    /// use pebble_client::TerminalSize;
+    /// let command = client.exec(["web", "--check"]).terminal(TerminalSize { width: 80, height: 24 }).separate_stderr();
+    /// ```
     pub fn separate_stderr(mut self) -> Self {
         self.payload.split_stderr = true;
         self
     }
 
     /// Sets what becomes of the command when its [`Process`] is dropped; it is killed at first.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let client = pebble_client::Client::new("/charm/containers/web/pebble.socket");
+    /// use pebble_client::OnDrop;
+    /// let command = client.exec(["web", "--check"]).on_drop(OnDrop::Detach);
+    /// ```
     pub fn on_drop(mut self, on_drop: OnDrop) -> Self {
         self.on_drop = on_drop;
         self
     }
 
     /// Sets what the command reads; nothing at first.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let client = pebble_client::Client::new("/charm/containers/web/pebble.socket");
+    /// use pebble_client::Stdin;
+    /// let command = client.exec(["web", "--check"]).stdin(Stdin::Bytes(b"one line\n".to_vec()));
+    /// ```
     pub fn stdin(mut self, stdin: Stdin) -> Self {
         self.input = stdin.into();
         self
@@ -325,6 +331,13 @@ impl ExecBuilder {
 
     /// Sets how much [`output`](Self::output) keeps of each stream: its first and its last `limit_bytes / 2`, the
     /// rest being read and dropped. Without it, more than 64 MiB of a stream is an error.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let client = pebble_client::Client::new("/charm/containers/web/pebble.socket");
+    /// let command = client.exec(["web", "--check"]).output_limit_bytes(64 * 1024);
+    /// ```
     pub fn output_limit_bytes(mut self, limit_bytes: usize) -> Self {
         self.output_limit_bytes = Some(limit_bytes);
         self
@@ -332,6 +345,14 @@ impl ExecBuilder {
 
     /// Sets how long the output may stay open and silent after the process itself has ended, because something it
     /// started has it; then [`ExitStatus::StdioHeld`](crate::ExitStatus::StdioHeld) is the result. 5 s at first.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let client = pebble_client::Client::new("/charm/containers/web/pebble.socket");
+    /// use std::time::Duration;
+    /// let command = client.exec(["web", "--check"]).stdio_grace(Duration::from_millis(500));
+    /// ```
     pub fn stdio_grace(mut self, grace: Duration) -> Self {
         self.stdio_grace = grace;
         self
@@ -345,6 +366,17 @@ impl ExecBuilder {
     ///
     /// As [`spawn`](Self::spawn) and [`Process::wait`]; [`TooLarge`](crate::ErrorKind::TooLarge). Ending with a bad
     /// exit code is no error.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// let output = client.exec(["sh", "-c", "echo out; exit 3"]).output().await?;
+    /// assert_eq!((output.status.code(), output.stdout), (Some(3), b"out\n".to_vec()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn output(self) -> Result<ExecOutput, Error> {
         let limit_bytes = self.output_limit_bytes;
         output::run(self.spawn().await?, limit_bytes).await
@@ -358,6 +390,23 @@ impl ExecBuilder {
     /// [`BadRequest`](crate::ErrorKind::BadRequest) for an empty command, an unknown user or service, a group
     /// without a user; [`Daemon`](crate::ErrorKind::Daemon) when the working directory does not exist. That the
     /// program cannot be executed is told by [`Process::wait`].
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use pebble_client::Stdin;
+    /// use tokio::io::AsyncWriteExt;
+    ///
+    /// let mut process = client.exec(["sort"]).stdin(Stdin::Piped).spawn().await?;
+    /// let mut stdin = process.stdin.take().ok_or("no input")?;
+    /// stdin.write_all(b"b\na\n").await?;
+    /// drop(stdin);
+    /// let status = process.wait().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn spawn(self) -> Result<Process, Error> {
         let program = self.program();
         self.start(&program)
@@ -408,34 +457,6 @@ impl fmt::Debug for ExecBuilder {
             .field("environment", &self.payload.environment.keys())
             .finish_non_exhaustive()
     }
-}
-
-impl Payload {
-    /// Returns the JSON in memory that is overwritten when it has been sent.
-    fn body(&self) -> Result<Bytes, Failure> {
-        // Room enough that the buffer never moves and leaves a copy behind: JSON writes a byte as six at most.
-        let words = self.command.iter().map(String::len).sum::<usize>();
-        let variables: usize = self
-            .environment
-            .iter()
-            .map(|(name, value)| name.len() + value.expose_secret().len() + 6)
-            .sum();
-        let mut body = Zeroizing::new(Vec::with_capacity(4096 + 6 * (words + variables)));
-        serde_json::to_writer(&mut *body, self)
-            .map_err(|error| Failure::Refused(error.to_string()))?;
-        Ok(Bytes::from_owner(body))
-    }
-}
-
-fn exposed<S: Serializer>(
-    environment: &BTreeMap<String, SecretString>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let mut map = serializer.serialize_map(Some(environment.len()))?;
-    for (name, value) in environment {
-        map.serialize_entry(name, value.expose_secret())?;
-    }
-    map.end()
 }
 
 #[cfg(test)]

@@ -36,6 +36,8 @@ open_enum! {
 }
 
 /// One file or directory. A name that is not UTF-8 comes with replacement characters, and cannot be asked for.
+///
+/// [`Client::list_files`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -67,6 +69,16 @@ pub struct FileInfo {
 
 impl FileInfo {
     /// Returns whether it is a directory.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// let is_there = client.file_info("/data").await.is_ok_and(|info| info.is_directory());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_directory(&self) -> bool {
         self.file_type == FileType::Directory
@@ -74,6 +86,8 @@ impl FileInfo {
 }
 
 /// How to list; the default is everything in a directory.
+///
+/// [`Client::list_files_with`] has an example.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ListOptions<'a> {
     /// Only names that match this pattern of Go's `path.Match` (`*.gz`).
@@ -83,6 +97,8 @@ pub struct ListOptions<'a> {
 }
 
 /// A directory to make; see [`Client::make_dir`].
+///
+/// [`Client::make_dir`] has an example.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct MakeDir<'a> {
@@ -94,6 +110,13 @@ pub struct MakeDir<'a> {
 
 impl<'a> MakeDir<'a> {
     /// A directory at the absolute `path`, mode 0755, owned by whoever Pebble runs as.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::MakeDir;
+    /// let directory = MakeDir::new("/data/media");
+    /// ```
     #[must_use]
     pub fn new(path: &'a str) -> Self {
         Self {
@@ -104,6 +127,13 @@ impl<'a> MakeDir<'a> {
     }
 
     /// Makes missing parents too, with the same mode and owner, and takes a directory that is there for made.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::MakeDir;
+    /// let directory = MakeDir::new("/data/media/local").make_parents(true);
+    /// ```
     #[must_use]
     pub fn make_parents(mut self, make_parents: bool) -> Self {
         self.make_parents = make_parents;
@@ -122,6 +152,17 @@ impl Client {
     /// [`NotFound`](crate::ErrorKind::NotFound), [`PermissionDenied`](crate::ErrorKind::PermissionDenied), or
     /// [`GenericFile`](crate::ErrorKind::GenericFile); [`BadRequest`](crate::ErrorKind::BadRequest) for a path that is
     /// not absolute or a pattern that is not valid.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// let files = client.list_files("/data").await?;
+    /// let bytes: u64 = files.iter().filter_map(|file| file.size_bytes).sum();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn list_files(&self, path: &str) -> Result<Vec<FileInfo>, Error> {
         self.list_files_with(path, ListOptions::default()).await
     }
@@ -131,6 +172,18 @@ impl Client {
     /// # Errors
     ///
     /// As [`list_files`](Self::list_files).
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use pebble_client::ListOptions;
+    /// let options = ListOptions { pattern: Some("*.key"), ..ListOptions::default() };
+    /// let keys = client.list_files_with("/data", options).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn list_files_with(
         &self,
         path: &str,
@@ -155,6 +208,17 @@ impl Client {
     /// # Errors
     ///
     /// As [`list_files`](Self::list_files).
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// let info = client.file_info("/data/homeserver.yaml").await?;
+    /// let is_private = info.permissions & 0o077 == 0;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn file_info(&self, path: &str) -> Result<FileInfo, Error> {
         // With a trailing slash the daemon would name the last part twice.
         let trimmed = match path.trim_end_matches('/') {
@@ -183,6 +247,18 @@ impl Client {
     /// [`GenericFile`](crate::ErrorKind::GenericFile) when it is there already (unless parents are asked for) or the
     /// path is not absolute; [`NotFound`](crate::ErrorKind::NotFound) when its parent is missing;
     /// [`BadRequest`](crate::ErrorKind::BadRequest) for permissions above 0777.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use pebble_client::MakeDir;
+    /// let directory = MakeDir::new("/data/media").make_parents(true).permissions(0o750).user_id(991).group_id(991);
+    /// client.make_dir(directory).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn make_dir(&self, directory: MakeDir<'_>) -> Result<(), Error> {
         let payload = serde_json::json!({"action": "make-dirs", "dirs": [&directory]});
         let result = match directory.attributes.check() {
@@ -247,6 +323,16 @@ impl Client {
     ///
     /// [`NotFound`](crate::ErrorKind::NotFound), [`PermissionDenied`](crate::ErrorKind::PermissionDenied), or
     /// [`GenericFile`](crate::ErrorKind::GenericFile), also for a directory that is not empty.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// client.remove_path("/data/.staging", true).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn remove_path(&self, path: &str, recursive: bool) -> Result<(), Error> {
         let payload = serde_json::json!({"action": "remove", "paths": [{"path": path, "recursive": recursive}]});
         let envelope: Result<Envelope<Vec<PathResult>>, Failure> =

@@ -70,6 +70,13 @@ fn exposed<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok,
 
 impl Identity {
     /// An identity of this access that nobody has yet.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::{Identity, IdentityAccess};
+    /// let identity = Identity::new(IdentityAccess::Metrics);
+    /// ```
     #[must_use]
     pub fn new(access: IdentityAccess) -> Self {
         Self {
@@ -81,6 +88,13 @@ impl Identity {
     }
 
     /// Recognises local processes of this user id. No two identities may share one.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::{Identity, IdentityAccess};
+    /// let identity = Identity::new(IdentityAccess::Read).local_user_id(1000);
+    /// ```
     #[must_use]
     pub fn local_user_id(mut self, user_id: u32) -> Self {
         self.local = Some(Local { user_id });
@@ -89,6 +103,14 @@ impl Identity {
 
     /// Recognises HTTP's basic authentication with the identity's name and a password, given as its sha512-crypt
     /// hash (`openssl passwd -6`).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::{Identity, IdentityAccess};
+    /// let identity = Identity::new(IdentityAccess::Metrics).basic_password_hash("$6$salt$hash".into());
+    /// assert!(!format!("{identity:?}").contains("hash"));
+    /// ```
     #[must_use]
     pub fn basic_password_hash(mut self, hash: SecretString) -> Self {
         self.basic = Some(Basic { password: hash });
@@ -96,6 +118,14 @@ impl Identity {
     }
 
     /// Recognises this X.509 certificate, in PEM, on an HTTPS connection.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::{Identity, IdentityAccess};
+    /// let pem = "-----BEGIN CERTIFICATE-----\n...";
+    /// let identity = Identity::new(IdentityAccess::Admin).certificate(pem);
+    /// ```
     #[must_use]
     pub fn certificate(mut self, pem: impl Into<String>) -> Self {
         self.cert = Some(Certificate { pem: pem.into() });
@@ -117,6 +147,8 @@ impl fmt::Debug for Identity {
 
 /// An identity as the daemon shows it. Password and certificate are never shown, so it cannot be turned into an
 /// [`Identity`] that is written back: the daemon would take the mask for the secret.
+///
+/// [`Client::identities`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IdentityInfo {
@@ -209,6 +241,18 @@ impl Client {
     /// # Errors
     ///
     /// [`BadRequest`](crate::ErrorKind::BadRequest) when one of these names is not there.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use pebble_client::{Identity, IdentityAccess};
+    /// let identity = Identity::new(IdentityAccess::Admin).local_user_id(1000);
+    /// client.update_identities(&[("monitor", &identity)]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn update_identities(&self, identities: &[(&str, &Identity)]) -> Result<(), Error> {
         self.identities_action("update", &with_values(identities))
             .await
@@ -219,6 +263,18 @@ impl Client {
     /// # Errors
     ///
     /// [`BadRequest`](crate::ErrorKind::BadRequest) when a name or an identity is not valid.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use pebble_client::{Identity, IdentityAccess};
+    /// let identity = Identity::new(IdentityAccess::Admin).local_user_id(1000);
+    /// client.replace_identities(&[("monitor", Some(&identity)), ("old", None)]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn replace_identities(
         &self,
         identities: &[(&str, Option<&Identity>)],
@@ -231,6 +287,16 @@ impl Client {
     /// # Errors
     ///
     /// [`BadRequest`](crate::ErrorKind::BadRequest) when one of these names is not there.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// client.remove_identities(&["monitor"]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn remove_identities(&self, names: &[&str]) -> Result<(), Error> {
         let identities: Vec<_> = names.iter().map(|name| (*name, None)).collect();
         self.identities_action("remove", &identities).await

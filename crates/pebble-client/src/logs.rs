@@ -20,6 +20,8 @@ use crate::transport::{Answer, AnswerBody, RequestBody};
 const ENTRY_LIMIT_BYTES: usize = 1 << 20;
 
 /// One line of a service's output; the daemon gives a long line as several.
+///
+/// [`Client::logs`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct LogEntry {
@@ -32,6 +34,8 @@ pub struct LogEntry {
 }
 
 /// Log entries as they come; see [`Client::follow_logs`].
+///
+/// [`Client::follow_logs`] has an example.
 pub struct LogStream {
     client: Client,
     source: Source,
@@ -59,6 +63,18 @@ impl Client {
     /// # Errors
     ///
     /// Of a connection only.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// for entry in client.logs(&["web"], 30).await? {
+    ///     let line = format!("{} [{}] {}", entry.time, entry.service, entry.message);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn logs(&self, services: &[&str], count: u32) -> Result<Vec<LogEntry>, Error> {
         self.logs_up_to(services, i64::from(count))
             .await
@@ -74,6 +90,19 @@ impl Client {
     /// Returns the last `count` entries and then each new one, until the daemon ends;
     /// [`tail_logs`](Self::tail_logs) goes on after that. Services that are started for the first time after
     /// this call are not in it. The request is made at the first [`LogStream::next`].
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// let mut entries = client.follow_logs(&[], 10);
+    /// while let Some(entry) = entries.next().await? {
+    ///     let line = format!("[{}] {}", entry.service, entry.message);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn follow_logs(&self, services: &[&str], count: u32) -> LogStream {
         self.follow_up_to(services, i64::from(count))
@@ -105,6 +134,8 @@ impl LogStream {
     /// # Errors
     ///
     /// Of a connection only.
+    ///
+    /// [`Client::follow_logs`] has an example.
     pub async fn next(&mut self) -> Result<Option<LogEntry>, Error> {
         self.next_entry()
             .await

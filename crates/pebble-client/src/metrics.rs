@@ -25,6 +25,8 @@ open_enum! {
 }
 
 /// One thing that is measured, in one or more places.
+///
+/// [`Client::metrics`] has an example.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Metric {
@@ -39,6 +41,8 @@ pub struct Metric {
 }
 
 /// One number.
+///
+/// [`Client::metrics`] has an example.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Sample {

@@ -32,6 +32,8 @@ open_enum! {
 }
 
 /// Something that happened, once or more often.
+///
+/// [`Client::notices`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -65,6 +67,8 @@ pub struct Notice {
 }
 
 /// Which notices; the default is all of this user.
+///
+/// [`Client::notices`] has an example.
 #[derive(Debug, Clone, Default)]
 pub struct NoticeFilter<'a> {
     /// Only these types, unless empty.
@@ -105,6 +109,18 @@ impl Client {
     /// # Errors
     ///
     /// [`BadRequest`](crate::ErrorKind::BadRequest) for a key without a domain or of more than 256 bytes.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use std::collections::BTreeMap;
+    /// let data = BTreeMap::from([("reason".to_owned(), "nightly".to_owned())]);
+    /// let id = client.notify("example.org/backup-due", &data, None).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn notify(
         &self,
         key: &str,
@@ -130,6 +146,17 @@ impl Client {
     /// # Errors
     ///
     /// [`NotFound`](crate::ErrorKind::NotFound) when there is none of this id.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// let notice = client.notice("7").await?;
+    /// let line = format!("{} happened {} times", notice.key, notice.occurrences);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn notice(&self, id: &str) -> Result<Notice, Error> {
         let result = if is_id(id) {
             self.get(Target::new(&format!("/v1/notices/{id}"))).await
@@ -148,6 +175,20 @@ impl Client {
     /// # Errors
     ///
     /// Of a connection only.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use pebble_client::{NoticeFilter, NoticeType};
+    /// let filter = NoticeFilter { types: &[NoticeType::Custom], ..NoticeFilter::default() };
+    /// for notice in client.notices(filter).await? {
+    ///     let line = format!("{}: {:?}", notice.key, notice.last_data);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn notices(&self, filter: NoticeFilter<'_>) -> Result<Vec<Notice>, Error> {
         let envelope: Result<Envelope<Vec<Notice>>, Failure> = self.get(filter.target()).await;
         Ok(envelope
@@ -189,6 +230,19 @@ impl Client {
     /// # Errors
     ///
     /// Of a connection only.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use pebble_client::NoticeFilter;
+    /// use std::time::Duration;
+    /// let filter = NoticeFilter { keys: &["example.org/backup-due"], ..NoticeFilter::default() };
+    /// let is_due = !client.wait_notices(filter, Duration::from_secs(30)).await?.is_empty();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn wait_notices(
         &self,
         filter: NoticeFilter<'_>,

@@ -13,6 +13,8 @@ use crate::plan::layer::Layer;
 use crate::query::Target;
 
 /// What to do when a layer of the same label is there.
+///
+/// [`Client::add_layer`] has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LayerMode {
     /// Refuse.
@@ -22,6 +24,8 @@ pub enum LayerMode {
 }
 
 /// How to add a layer; the default refuses a label that is taken.
+///
+/// [`Client::add_layer_with`] has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LayerOptions {
     /// What to do when a layer of the same label is there.
@@ -57,6 +61,16 @@ impl Client {
     /// # Errors
     ///
     /// Of a connection only.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// let has_web = client.plan().await?.contains("web:");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn plan(&self) -> Result<String, Error> {
         let envelope = self
             .get(Target::new("/v1/plan").with("format", "yaml"))
@@ -75,6 +89,19 @@ impl Client {
     ///
     /// [`BadRequest`](crate::ErrorKind::BadRequest) when the layer is not valid, or the label is taken and `mode` is
     /// [`LayerMode::New`].
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use pebble_client::LayerMode;
+    /// let layer = "services: {web: {override: replace, command: /bin/web, startup: enabled}}";
+    /// client.add_layer("web", layer, LayerMode::Combine).await?;
+    /// client.replan().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn add_layer(
         &self,
         label: &str,
@@ -91,6 +118,18 @@ impl Client {
     ///
     /// As [`add_layer`](Self::add_layer); [`Daemon`](crate::ErrorKind::Daemon) for a label with a slash that needs
     /// [`LayerOptions::inner`].
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use pebble_client::{LayerMode, LayerOptions};
+    /// let options = LayerOptions { mode: LayerMode::Combine, inner: true };
+    /// client.add_layer_with("web/tuning", "services: {web: {override: merge, environment: {WORKERS: '4'}}}", options).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn add_layer_with(
         &self,
         label: &str,

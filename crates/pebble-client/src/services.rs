@@ -36,6 +36,8 @@ open_enum! {
 }
 
 /// One service of the plan.
+///
+/// [`Client::services`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -52,6 +54,16 @@ pub struct ServiceInfo {
 
 impl ServiceInfo {
     /// Returns whether the service runs.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// let runs = client.services(&["web"]).await?.iter().any(|service| service.is_active());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.current == ServiceStatus::Active
@@ -71,6 +83,18 @@ impl Client {
     /// # Errors
     ///
     /// Of a connection only.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// for service in client.services(&[]).await? {
+    ///     let line = format!("{}: {}, at start-up {}", service.name, service.current, service.startup);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn services(&self, names: &[&str]) -> Result<Vec<ServiceInfo>, Error> {
         let envelope: Result<Envelope<Vec<ServiceInfo>>, Failure> = self
             .get(Target::new("/v1/services").with_all("names", names))
@@ -86,6 +110,18 @@ impl Client {
     /// # Errors
     ///
     /// [`BadRequest`](crate::ErrorKind::BadRequest) when a service is not in the plan or none is named.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use std::time::Duration;
+    /// let change = client.start(&["web"]).await?;
+    /// client.wait_change(&change, Duration::from_secs(30)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start(&self, names: &[&str]) -> Result<ChangeId, Error> {
         self.service_action("start", names).await
     }
@@ -95,6 +131,18 @@ impl Client {
     /// # Errors
     ///
     /// As [`start`](Self::start).
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use std::time::Duration;
+    /// let change = client.stop(&["web"]).await?;
+    /// client.wait_change(&change, Duration::from_secs(30)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn stop(&self, names: &[&str]) -> Result<ChangeId, Error> {
         self.service_action("stop", names).await
     }
@@ -104,6 +152,18 @@ impl Client {
     /// # Errors
     ///
     /// As [`start`](Self::start).
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use std::time::Duration;
+    /// let change = client.restart(&["web"]).await?;
+    /// client.wait_change(&change, Duration::from_secs(30)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn restart(&self, names: &[&str]) -> Result<ChangeId, Error> {
         self.service_action("restart", names).await
     }
@@ -113,6 +173,18 @@ impl Client {
     /// # Errors
     ///
     /// [`NoDefaultServices`](crate::ErrorKind::NoDefaultServices) when there is none.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use std::time::Duration;
+    /// let change = client.autostart().await?;
+    /// client.wait_change(&change, Duration::from_secs(30)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn autostart(&self) -> Result<ChangeId, Error> {
         self.service_action("autostart", &[]).await
     }
@@ -123,6 +195,18 @@ impl Client {
     /// # Errors
     ///
     /// Of a connection only; what became of the services is told by the change.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use std::time::Duration;
+    /// let change = client.replan().await?;
+    /// client.wait_change(&change, Duration::from_secs(30)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn replan(&self) -> Result<ChangeId, Error> {
         self.service_action("replan", &[]).await
     }

@@ -8,6 +8,8 @@ use crate::error::Error;
 use crate::query::Target;
 
 /// What the daemon says of itself.
+///
+/// [`Client::system_info`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -29,6 +31,16 @@ impl Client {
     /// # Errors
     ///
     /// [`NotConnectable`](crate::ErrorKind::NotConnectable) while the daemon is not up.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// let version = client.system_info().await?.version;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn system_info(&self) -> Result<SystemInfo, Error> {
         let envelope = self.get(Target::new("/v1/system-info")).await;
         envelope

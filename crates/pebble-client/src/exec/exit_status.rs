@@ -5,6 +5,14 @@ use std::fmt;
 use crate::changes::Change;
 
 /// How a command ended. Only [`success`](Self::success) is success.
+///
+/// # Example
+///
+/// ```
+/// use pebble_client::ExitStatus;
+/// assert_eq!(ExitStatus::Exited(3).code(), Some(3));
+/// assert_eq!(ExitStatus::Unknown.code(), None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExitStatus {
@@ -28,6 +36,14 @@ pub enum ExitStatus {
 
 impl ExitStatus {
     /// Returns whether the command ended by itself with exit code 0.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::ExitStatus;
+    /// assert!(ExitStatus::Exited(0).success());
+    /// assert!(!ExitStatus::Exited(1).success() && !ExitStatus::Unknown.success());
+    /// ```
     #[must_use]
     pub fn success(self) -> bool {
         self == Self::Exited(0)

@@ -15,6 +15,8 @@ const DEFAULT_LIMIT_BYTES: usize = 64 << 20;
 const READ_BYTES: usize = 64 << 10;
 
 /// What a command wrote, and how it ended.
+///
+/// [`ExecBuilder::output`](crate::ExecBuilder::output) has an example.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExecOutput {

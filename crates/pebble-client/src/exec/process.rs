@@ -19,9 +19,10 @@ use crate::error::{Error, Failure};
 use crate::exec::channel::Channel;
 use crate::exec::exit_status::ExitStatus;
 use crate::exec::feed::Feed;
+use crate::exec::stdin::Input;
 use crate::exec::streams::{ProcessStderr, ProcessStdin, ProcessStdout};
 use crate::exec::websocket::{self, Socket};
-use crate::exec::{Input, OnDrop, TerminalSize};
+use crate::exec::{OnDrop, TerminalSize};
 
 /// How long a command may take to end that has to be killed before its input is closed.
 const KILL_GRACE: Duration = Duration::from_secs(5);
@@ -157,6 +158,17 @@ impl Process {
     }
 
     /// Returns the change that stands for the command in the daemon.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// let process = client.exec(["sleep", "60"]).spawn().await?;
+    /// let change = client.change(process.change_id()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn change_id(&self) -> &ChangeId {
         &self.start.change_id
@@ -179,6 +191,18 @@ impl Process {
     /// [`LocalIo`](crate::ErrorKind::LocalIo) when the reader of [`Stdin::Stream`](crate::Stdin::Stream) failed; then
     /// the command was killed before its input was closed. That Pebble went away is no error but
     /// [`ExitStatus::Unknown`].
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use pebble_client::ExitStatus;
+    /// let mut process = client.exec(["true"]).spawn().await?;
+    /// assert_eq!(process.wait().await?, ExitStatus::Exited(0));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn wait(&mut self) -> Result<ExitStatus, Error> {
         if let Some(outcome) = self.outcome {
             return Ok(outcome);
@@ -214,6 +238,18 @@ impl Process {
     /// # Errors
     ///
     /// [`ConnectionLost`](crate::ErrorKind::ConnectionLost). A process that has ended already is no error.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// let mut process = client.exec(["sleep", "60"]).spawn().await?;
+    /// process.signal("SIGTERM").await?;
+    /// let status = process.wait().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn signal(&mut self, name: &str) -> Result<(), Error> {
         let command = serde_json::json!({"command": "signal", "signal": {"name": name}});
         self.send_control(&command)
@@ -226,6 +262,19 @@ impl Process {
     /// # Errors
     ///
     /// As [`signal`](Self::signal).
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use pebble_client::TerminalSize;
+    /// let size = TerminalSize { width: 80, height: 24 };
+    /// let mut process = client.exec(["top"]).interactive(size).spawn().await?;
+    /// process.resize(TerminalSize { width: 120, height: 40 }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn resize(&mut self, size: TerminalSize) -> Result<(), Error> {
         let command = serde_json::json!({
             "command": "resize",
@@ -252,6 +301,19 @@ impl Process {
     /// # Errors
     ///
     /// [`BadRequest`](crate::ErrorKind::BadRequest) when the command has ended.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use pebble_client::ExitStatus;
+    /// let mut process = client.exec(["sleep", "60"]).spawn().await?;
+    /// process.abort().await?;
+    /// assert_eq!(process.wait().await?, ExitStatus::Aborted);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn abort(&mut self) -> Result<(), Error> {
         self.start
             .client
@@ -263,6 +325,19 @@ impl Process {
 
     /// Returns Pebble's own words of why the command failed, where [`wait`](Self::wait) returned
     /// [`ExitStatus::FailedToStart`], [`ExitStatus::Aborted`] or [`ExitStatus::TimedOut`] and Pebble said something.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// use std::time::Duration;
+    /// let mut process = client.exec(["sleep", "60"]).timeout(Duration::from_secs(1)).spawn().await?;
+    /// let status = process.wait().await?;
+    /// let why = process.failure();
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
@@ -274,6 +349,17 @@ impl Process {
     /// # Errors
     ///
     /// [`ConnectionLost`](crate::ErrorKind::ConnectionLost); then the process may have been killed.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// let process = client.exec(["sleep", "60"]).spawn().await?;
+    /// let change = process.detach().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn detach(mut self) -> Result<ChangeId, Error> {
         if let Some(mut control) = self.control.take() {
             match control.close(Some(goodbye())).await {

@@ -14,6 +14,8 @@ use crate::exec::channel::Channel;
 ///
 /// Writing waits while the process does not read. When the process has ended, writing fails with `BrokenPipe` as
 /// soon as [`Process::wait`](crate::Process::wait) has returned.
+///
+/// [`ExecBuilder::spawn`](crate::ExecBuilder::spawn) has an example.
 pub struct ProcessStdin(Arc<Channel>);
 
 impl ProcessStdin {

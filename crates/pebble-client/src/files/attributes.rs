@@ -49,6 +49,14 @@ fn three_octal_digits<S: Serializer>(
 macro_rules! attribute_setters {
     ($lifetime:lifetime) => {
         /// Sets the mode, at most 0777. The daemon's umask does not matter.
+        ///
+        /// # Example
+        ///
+        /// ```
+        /// use pebble_client::{MakeDir, WriteFile};
+        /// let file = WriteFile::new("/data/web.yaml").permissions(0o600);
+        /// let directory = MakeDir::new("/data/media").permissions(0o600);
+        /// ```
         #[must_use]
         pub fn permissions(mut self, permissions: u32) -> Self {
             self.attributes.permissions = Some(permissions);
@@ -56,6 +64,14 @@ macro_rules! attribute_setters {
         }
 
         /// Sets the owner by id. Pebble must be root for it.
+        ///
+        /// # Example
+        ///
+        /// ```
+        /// use pebble_client::{MakeDir, WriteFile};
+        /// let file = WriteFile::new("/data/web.yaml").user_id(991);
+        /// let directory = MakeDir::new("/data/media").user_id(991);
+        /// ```
         #[must_use]
         pub fn user_id(mut self, user_id: u32) -> Self {
             self.attributes.user_id = Some(user_id);
@@ -63,6 +79,14 @@ macro_rules! attribute_setters {
         }
 
         /// Sets the owner by name. Pebble must be root for it.
+        ///
+        /// # Example
+        ///
+        /// ```
+        /// use pebble_client::{MakeDir, WriteFile};
+        /// let file = WriteFile::new("/data/web.yaml").user("web");
+        /// let directory = MakeDir::new("/data/media").user("web");
+        /// ```
         #[must_use]
         pub fn user(mut self, user: &$lifetime str) -> Self {
             self.attributes.user = Some(user);
@@ -70,6 +94,14 @@ macro_rules! attribute_setters {
         }
 
         /// Sets the group by id. Pebble must be root for it.
+        ///
+        /// # Example
+        ///
+        /// ```
+        /// use pebble_client::{MakeDir, WriteFile};
+        /// let file = WriteFile::new("/data/web.yaml").group_id(991);
+        /// let directory = MakeDir::new("/data/media").group_id(991);
+        /// ```
         #[must_use]
         pub fn group_id(mut self, group_id: u32) -> Self {
             self.attributes.group_id = Some(group_id);
@@ -77,6 +109,14 @@ macro_rules! attribute_setters {
         }
 
         /// Sets the group by name. Pebble must be root for it.
+        ///
+        /// # Example
+        ///
+        /// ```
+        /// use pebble_client::{MakeDir, WriteFile};
+        /// let file = WriteFile::new("/data/web.yaml").group("web");
+        /// let directory = MakeDir::new("/data/media").group("web");
+        /// ```
         #[must_use]
         pub fn group(mut self, group: &$lifetime str) -> Self {
             self.attributes.group = Some(group);

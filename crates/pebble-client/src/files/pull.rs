@@ -30,6 +30,8 @@ pub(super) const RESPONSE_LIMIT_BYTES: usize = 1 << 20;
 ///
 /// Only the end tells whether it was read whole: an error that the daemon met midway is the last read's error, and
 /// its inner error is an [`Error`].
+///
+/// [`Client::pull`] has an example.
 pub struct Pull {
     path: String,
     body: AnswerBody,
@@ -83,6 +85,17 @@ impl Client {
     /// # Errors
     ///
     /// As [`pull`](Self::pull), and [`TooLarge`](crate::ErrorKind::TooLarge).
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), pebble_client::Error> {
+    /// let config = client.read_file("/data/homeserver.yaml").await?;
+    /// let text = String::from_utf8_lossy(&config);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn read_file(&self, path: &str) -> Result<Vec<u8>, Error> {
         let mut pull = self.pull(path).await?;
         let mut content = Vec::new();

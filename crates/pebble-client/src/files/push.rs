@@ -24,6 +24,8 @@ use crate::transport::RequestBody;
 const PIECE_BYTES: usize = 256 << 10;
 
 /// A file to write; see [`Client::write_file`].
+///
+/// [`Client::write_file`] has an example.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct WriteFile<'a> {
@@ -41,6 +43,13 @@ struct WriteRequest<'a> {
 
 impl<'a> WriteFile<'a> {
     /// A file at the absolute `path`, mode 0644, owned by whoever Pebble runs as.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::WriteFile;
+    /// let file = WriteFile::new("/data/homeserver.yaml");
+    /// ```
     #[must_use]
     pub fn new(path: &'a str) -> Self {
         Self {
@@ -51,6 +60,13 @@ impl<'a> WriteFile<'a> {
     }
 
     /// Makes missing parents too, mode 0755, with the file's owner.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::WriteFile;
+    /// let file = WriteFile::new("/data/conf.d/web.yaml").make_dirs(true);
+    /// ```
     #[must_use]
     pub fn make_dirs(mut self, make_dirs: bool) -> Self {
         self.make_dirs = make_dirs;
@@ -93,6 +109,18 @@ impl Client {
     /// # Errors
     ///
     /// As [`write_file`](Self::write_file), and [`LocalIo`](crate::ErrorKind::LocalIo) when `content` fails.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// // no_run: needs a daemon
+    /// # async fn example(client: pebble_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use pebble_client::WriteFile;
+    /// let content = tokio::fs::File::open("media.tar").await?;
+    /// client.push(WriteFile::new("/data/media.tar"), content).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn push(&self, file: WriteFile<'_>, content: impl AsyncRead) -> Result<(), Error> {
         let path = file.path;
         self.upload(&[file], [content])

@@ -23,6 +23,8 @@ const LOOK_PERIOD: Duration = Duration::from_secs(1);
 const ALL: i64 = -1;
 
 /// Log entries as they come; see [`Client::tail_logs`].
+///
+/// [`Client::tail_logs`] has an example.
 pub struct LogTail {
     client: Client,
     services: Vec<String>,
@@ -93,6 +95,14 @@ impl Client {
 
 impl LogTail {
     /// Sets how long Pebble may be away before [`next`](Self::next) gives up; at first that may last for ever.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let client = pebble_client::Client::new("/charm/containers/web/pebble.socket");
+    /// use std::time::Duration;
+    /// let followed = client.tail_logs(&["web"], 10).give_up_after(Duration::from_mins(5));
+    /// ```
     #[must_use]
     pub fn give_up_after(mut self, outage: Duration) -> Self {
         self.outage.set_longest(outage);
@@ -105,6 +115,8 @@ impl LogTail {
     ///
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) and other refusals; what concerns the connection only
     /// after [`give_up_after`](Self::give_up_after), or when the socket may not be used.
+    ///
+    /// [`Client::tail_logs`] has an example.
     pub async fn next(&mut self) -> Result<LogEntry, Error> {
         loop {
             if let Some(entry) = self.come.pop_front() {

@@ -14,6 +14,8 @@ use crate::wait::Outage;
 const SLICE: Duration = Duration::from_secs(30);
 
 /// Notices as they come; see [`Client::follow_notices`].
+///
+/// [`Client::follow_notices`] has an example.
 #[derive(Debug)]
 pub struct NoticeStream {
     client: Client,
@@ -65,6 +67,14 @@ impl Client {
 
 impl NoticeStream {
     /// Sets how long Pebble may be away before [`next`](Self::next) gives up; at first that may last for ever.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let client = pebble_client::Client::new("/charm/containers/web/pebble.socket");
+    /// use std::time::Duration;
+    /// let followed = client.follow_notices(&Default::default()).give_up_after(Duration::from_mins(5));
+    /// ```
     #[must_use]
     pub fn give_up_after(mut self, outage: Duration) -> Self {
         self.outage.set_longest(outage);
@@ -77,6 +87,8 @@ impl NoticeStream {
     ///
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) and other refusals; what concerns the connection only
     /// after [`give_up_after`](Self::give_up_after), or when the socket may not be used.
+    ///
+    /// [`Client::follow_notices`] has an example.
     pub async fn next(&mut self) -> Result<Notice, Error> {
         loop {
             if let Some(notice) = self.come.pop_front() {

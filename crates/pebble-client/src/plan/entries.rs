@@ -256,6 +256,14 @@ entry! {
 
 impl Service {
     /// A service that takes the place of one of its name.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::Service;
+    /// let service = Service::replace("/bin/web --port 8080");
+    /// assert_eq!(service.command.as_deref(), Some("/bin/web --port 8080"));
+    /// ```
     #[must_use]
     pub fn replace(command: impl Into<String>) -> Self {
         Self {
@@ -266,6 +274,14 @@ impl Service {
     }
 
     /// A service that changes, of one of its name, just what is set from here on.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::Service;
+    /// let service = Service::merge().environment("WORKERS", "4");
+    /// assert_eq!(service.command, None);
+    /// ```
     #[must_use]
     pub fn merge() -> Self {
         Self {
@@ -275,6 +291,13 @@ impl Service {
     }
 
     /// Sets whether it is started by itself.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::{Service, Startup};
+    /// let service = Service::replace("/bin/web").startup(Startup::Enabled);
+    /// ```
     #[must_use]
     pub fn startup(mut self, startup: Startup) -> Self {
         self.startup = Some(startup);
@@ -282,6 +305,13 @@ impl Service {
     }
 
     /// Sets a variable.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::Service;
+    /// let service = Service::replace("/bin/web").environment("WORKERS", "4");
+    /// ```
     #[must_use]
     pub fn environment(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.environment.0.insert(name.into(), value.into());
@@ -289,6 +319,13 @@ impl Service {
     }
 
     /// Sets the services that it is started after.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::Service;
+    /// let service = Service::replace("/bin/web").after(["database"]);
+    /// ```
     #[must_use]
     pub fn after(mut self, services: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.after = services.into_iter().map(Into::into).collect();
@@ -296,6 +333,13 @@ impl Service {
     }
 
     /// Sets the services that are started with it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::Service;
+    /// let service = Service::replace("/bin/web").requires(["database"]).after(["database"]);
+    /// ```
     #[must_use]
     pub fn requires(mut self, services: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.requires = services.into_iter().map(Into::into).collect();
@@ -305,6 +349,13 @@ impl Service {
 
 impl Check {
     /// A check that takes the place of one of its name.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::{Check, CheckLevel};
+    /// let check = Check::replace().level(CheckLevel::Alive).tcp(8080);
+    /// ```
     #[must_use]
     pub fn replace() -> Self {
         Self {
@@ -314,6 +365,13 @@ impl Check {
     }
 
     /// A check that changes, of one of its name, just what is set from here on.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::{Check, CheckLevel};
+    /// let check = Check::merge().level(CheckLevel::Ready);
+    /// ```
     #[must_use]
     pub fn merge() -> Self {
         Self {
@@ -323,6 +381,13 @@ impl Check {
     }
 
     /// Sets what it is for.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::{Check, CheckLevel};
+    /// let check = Check::replace().tcp(8080).level(CheckLevel::Alive);
+    /// ```
     #[must_use]
     pub fn level(mut self, level: CheckLevel) -> Self {
         self.level = Some(level);
@@ -330,6 +395,13 @@ impl Check {
     }
 
     /// Makes it a GET of `url`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::Check;
+    /// let check = Check::replace().http("http://127.0.0.1:8080/health");
+    /// ```
     #[must_use]
     pub fn http(mut self, url: impl Into<String>) -> Self {
         self.http.get_or_insert_default().url = Some(url.into());
@@ -337,6 +409,13 @@ impl Check {
     }
 
     /// Makes it a connection to a port of this machine.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::Check;
+    /// let check = Check::replace().tcp(8080);
+    /// ```
     #[must_use]
     pub fn tcp(mut self, port: u16) -> Self {
         self.tcp.get_or_insert_default().port = Some(port);
@@ -344,6 +423,13 @@ impl Check {
     }
 
     /// Makes it a command.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::Check;
+    /// let check = Check::replace().exec("/bin/web --check");
+    /// ```
     #[must_use]
     pub fn exec(mut self, command: impl Into<String>) -> Self {
         self.exec.get_or_insert_default().command = Some(command.into());
@@ -353,6 +439,14 @@ impl Check {
 
 impl LogTarget {
     /// A target that takes the place of one of its name.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::{Layer, LogTarget};
+    /// let loki = LogTarget::replace("loki", "http://loki:3100/loki/api/v1/push", ["all"]);
+    /// let layer = Layer::new().log_target("loki", loki);
+    /// ```
     #[must_use]
     pub fn replace(
         target_type: impl Into<String>,

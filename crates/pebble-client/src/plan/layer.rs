@@ -54,12 +54,27 @@ pub struct Layer {
 
 impl Layer {
     /// An empty layer.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::Layer;
+    /// assert!(Layer::new().services.is_empty());
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Sets a service.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::{Layer, Service};
+    /// let layer = Layer::new().service("web", Service::replace("/bin/web"));
+    /// assert!(layer.services.contains_key("web"));
+    /// ```
     #[must_use]
     pub fn service(mut self, name: impl Into<String>, service: Service) -> Self {
         self.services.insert(name.into(), service);
@@ -67,6 +82,13 @@ impl Layer {
     }
 
     /// Sets a check.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::{Check, Layer};
+    /// let layer = Layer::new().check("ready", Check::replace().tcp(8080));
+    /// ```
     #[must_use]
     pub fn check(mut self, name: impl Into<String>, check: Check) -> Self {
         self.checks.insert(name.into(), check);
@@ -74,6 +96,14 @@ impl Layer {
     }
 
     /// Sets where logs are sent.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pebble_client::{Layer, LogTarget};
+    /// let loki = LogTarget::replace("loki", "http://loki:3100/loki/api/v1/push", ["all"]);
+    /// let layer = Layer::new().log_target("loki", loki);
+    /// ```
     #[must_use]
     pub fn log_target(mut self, name: impl Into<String>, target: LogTarget) -> Self {
         self.log_targets.insert(name.into(), target);
@@ -106,6 +136,14 @@ impl Layer {
 }
 
 /// Environment variables. `Debug` shows their names only: values may be secrets.
+///
+/// # Example
+///
+/// ```
+/// use pebble_client::Service;
+/// let service = Service::replace("/bin/web").environment("TOKEN", "s3cret");
+/// assert_eq!(format!("{:?}", service.environment), r#"{"TOKEN"}"#);
+/// ```
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Environment(pub BTreeMap<String, String>);

@@ -1,6 +1,10 @@
 //! Daemons that are not there, or not Pebble.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::time::Duration;
 
 use pebble_client::{Client, ErrorKind, WriteFile};
@@ -37,6 +41,39 @@ async fn socket_without_a_listener_is_not_connectable() {
     let error = Client::new(&socket).system_info().await.unwrap_err();
     assert!(error.is_not_connectable(), "{error:?}");
     assert!(format!("{error:?}").contains(socket.to_str().unwrap()));
+}
+
+/// Root may use any socket, so another user asks where the tests run as root.
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "the program under test")]
+async fn socket_of_somebody_else_is_denied() {
+    let dir = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(0o755))
+        .tempdir()
+        .unwrap();
+    let closed = dir.path().join("closed");
+    std::fs::create_dir(&closed).unwrap();
+    let socket = closed.join("pebble.socket");
+    let _listener = UnixListener::bind(&socket).unwrap();
+    std::fs::set_permissions(&closed, Permissions::from_mode(0o000)).unwrap();
+    // Where another user can get at it.
+    let program = dir.path().join("pebble-exec");
+    std::fs::copy(crate::examples::program("pebble-exec"), &program).unwrap();
+    let mut command = Command::new(program);
+    command.arg("true").env("PEBBLE_SOCKET", &socket);
+    if rustix::process::geteuid().is_root() {
+        command.uid(65534).gid(65534);
+    }
+    let output = command.output().unwrap();
+    std::fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(
+        said.contains("cannot run true")
+            && said.contains(socket.to_str().unwrap())
+            && said.contains("Permission denied"),
+        "{said}"
+    );
 }
 
 #[tokio::test]

@@ -16,8 +16,8 @@ use crate::daemon::{Daemon, send_signal};
 
 const LONG: Duration = Duration::from_secs(30);
 
-#[expect(clippy::disallowed_methods, reason = "the program under test")]
-fn example(daemon: &Daemon, name: &str) -> Command {
+/// Where the example of this name was built.
+pub(crate) fn program(name: &str) -> PathBuf {
     let mut program: PathBuf = std::env::current_exe().unwrap();
     program.pop();
     program.pop();
@@ -27,7 +27,12 @@ fn example(daemon: &Daemon, name: &str) -> Command {
         "{} is built with all tests of the package",
         program.display()
     );
-    let mut command = Command::new(program);
+    program
+}
+
+#[expect(clippy::disallowed_methods, reason = "the program under test")]
+fn example(daemon: &Daemon, name: &str) -> Command {
+    let mut command = Command::new(program(name));
     command.env("PEBBLE_SOCKET", daemon.client.socket());
     command
 }
