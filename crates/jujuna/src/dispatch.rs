@@ -137,8 +137,14 @@ fn end(event: &Event, outcome: Outcome, juju: &mut Juju) -> Result<Outcome, Stri
     if outcome == Outcome::Failed {
         return Err(INTERNAL_ERROR.to_owned());
     }
+    let status = outcome
+        .status()
+        .filter(|_| !matches!(event, Event::Action(_)));
+    if status.is_some() {
+        juju.begin_status();
+    }
     juju.flush().map_err(|error| chain(&error))?;
-    if let (Some(status), false) = (outcome.status(), matches!(event, Event::Action(_))) {
+    if let Some(status) = status {
         juju.status_set(&status).map_err(|error| chain(&error))?;
     }
     Ok(outcome)

@@ -50,6 +50,16 @@ pub trait HookTools {
     /// no such command, [`io::ErrorKind::TimedOut`] when it did not end within its deadline.
     fn call(&self, command: &HookCommand) -> io::Result<HookOutput>;
 
+    /// Begins a hook command whose answer will be wanted later, so that it runs beside whatever the charm does until then.
+    ///
+    /// `None`, which a fake answers, leaves it to [`call`](HookTools::call) when the answer is wanted.
+    ///
+    /// [`BegunHookCommand`] has an example.
+    fn begin(&self, command: &HookCommand) -> Option<Box<dyn BegunHookCommand>> {
+        let _ = command;
+        None
+    }
+
     /// Returns the time of day. A test sets it.
     #[expect(
         clippy::disallowed_methods,
@@ -65,9 +75,38 @@ pub trait HookTools {
     }
 }
 
+/// A hook command that runs beside the charm; dropping it ends it.
+///
+/// # Example
+///
+/// ```
+/// use jujuna::{HookCommand, HookTools, ProcessHookTools};
+///
+/// let tools = ProcessHookTools::new();
+/// // `uname` stands for one of Juju's.
+/// let begun = tools.begin(&HookCommand::new("uname")).expect("it is on PATH");
+/// // Meanwhile the charm does something else.
+/// assert_eq!(begun.finish()?.stdout, b"Linux\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub trait BegunHookCommand {
+    /// Waits for the end, for the command's deadline at most, and returns how it ended and what it said.
+    ///
+    /// [`BegunHookCommand`] has an example.
+    ///
+    /// # Errors
+    ///
+    /// As of [`HookTools::call`].
+    fn finish(self: Box<Self>) -> io::Result<HookOutput>;
+}
+
 impl<T: HookTools + ?Sized> HookTools for Box<T> {
     fn call(&self, command: &HookCommand) -> io::Result<HookOutput> {
         (**self).call(command)
+    }
+
+    fn begin(&self, command: &HookCommand) -> Option<Box<dyn BegunHookCommand>> {
+        (**self).begin(command)
     }
 
     fn time(&self) -> SystemTime {
@@ -82,6 +121,10 @@ impl<T: HookTools + ?Sized> HookTools for Box<T> {
 impl<T: HookTools + ?Sized> HookTools for &T {
     fn call(&self, command: &HookCommand) -> io::Result<HookOutput> {
         (**self).call(command)
+    }
+
+    fn begin(&self, command: &HookCommand) -> Option<Box<dyn BegunHookCommand>> {
+        (**self).begin(command)
     }
 
     fn time(&self) -> SystemTime {

@@ -1,5 +1,6 @@
 //! One dispatch's view of Juju: what was read, and what is to be written at its end.
 
+mod begun;
 mod cache;
 mod flush;
 mod undo;
@@ -13,7 +14,7 @@ use std::time::SystemTime;
 use serde::de::DeserializeOwned;
 
 use crate::error::Refusal;
-use crate::hook_tools::{HookCommand, HookOutput, HookTools, MAX_ARGUMENT_BYTES};
+use crate::hook_tools::{BegunHookCommand, HookCommand, HookOutput, HookTools, MAX_ARGUMENT_BYTES};
 use crate::port::PortWrites;
 use crate::relation::{Databag, Side};
 use crate::secret::SecretWrite;
@@ -53,6 +54,7 @@ pub struct Juju {
     pub(crate) cache: RefCell<Cache>,
     pub(crate) writes: Writes,
     undo: RefCell<Vec<undo::Undo>>,
+    begun: RefCell<begun::Begun>,
 }
 
 /// What is to be written at the end of the dispatch.
@@ -84,6 +86,7 @@ impl Juju {
             cache: RefCell::default(),
             writes: Writes::default(),
             undo: RefCell::default(),
+            begun: RefCell::default(),
         }
     }
 
@@ -197,7 +200,9 @@ impl Juju {
             let text = format!("{}: an argument has 128 KiB or more", cannot());
             return Err(Error::new(ErrorKind::Usage, text));
         }
-        let output = self.tools.call(command).map_err(|error| {
+        let begun = self.begun(command);
+        let output = begun.map_or_else(|| self.tools.call(command), BegunHookCommand::finish);
+        let output = output.map_err(|error| {
             Error::with_source(call_kind(&error), cannot(), call_failed(command, error))
         })?;
         if output.success() {

@@ -120,8 +120,8 @@ pub use event::{
 };
 pub use goal_state::{Goal, GoalState};
 pub use hook_tools::{
-    DEFAULT_DEADLINE, HookCommand, HookOutput, HookTools, MAX_ARGUMENT_BYTES, ProcessHookTools,
-    SecretFile,
+    BegunHookCommand, DEFAULT_DEADLINE, HookCommand, HookOutput, HookTools, MAX_ARGUMENT_BYTES,
+    ProcessHookTools, SecretFile,
 };
 pub use juju::Juju;
 pub use leader::Leader;

@@ -143,10 +143,17 @@ impl Juju {
         if let Some(status) = &self.cache.borrow().status {
             return Ok(status.clone());
         }
-        let command = HookCommand::new("status-get").args(["--include-data", "--format=json"]);
-        let status: CurrentStatus = self.read(&command, &|| "read the unit's status".to_owned())?;
+        let status: CurrentStatus =
+            self.read(&status_get(), &|| "read the unit's status".to_owned())?;
         self.cache.borrow_mut().status = Some(status.clone());
         Ok(status)
+    }
+
+    /// Begins to read what [`status_set`](Juju::status_set) will compare with.
+    pub(crate) fn begin_status(&self) {
+        if self.cache.borrow().status.is_none() {
+            self.begin(&status_get());
+        }
     }
 
     /// Sets the unit's status, at once, unless it is so already.
@@ -268,6 +275,10 @@ impl Juju {
         self.run(&command, &|| "set the workload's version".to_owned())
             .map(drop)
     }
+}
+
+fn status_get() -> HookCommand {
+    HookCommand::new("status-get").args(["--include-data", "--format=json"])
 }
 
 fn now(status: &Status) -> CurrentStatus {

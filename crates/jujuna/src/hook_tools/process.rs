@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use super::{HookCommand, HookOutput, HookTools};
+use super::{BegunHookCommand, HookCommand, HookOutput, HookTools};
 
 /// Runs hook commands as the processes they are, found on PATH by their name.
 ///
@@ -52,8 +52,28 @@ impl ProcessHookTools {
 
 impl HookTools for ProcessHookTools {
     fn call(&self, command: &HookCommand) -> io::Result<HookOutput> {
+        let running = Running(self.spawn(command)?);
+        let deadline = Deadline::after(command.max_duration());
+        running.converse(command.stdin_bytes().unwrap_or_default(), deadline)
+    }
+
+    fn begin(&self, command: &HookCommand) -> Option<Box<dyn BegunHookCommand>> {
+        // What cannot be started says so when it is called. And nobody is there to feed a stdin.
+        if command.stdin_bytes().is_some() {
+            return None;
+        }
+        let running = Running(self.spawn(command).ok()?);
+        Some(Box::new(Begun {
+            running,
+            max_duration: command.max_duration(),
+        }))
+    }
+}
+
+impl ProcessHookTools {
+    fn spawn(&self, command: &HookCommand) -> io::Result<Child> {
         let input = command.stdin_bytes();
-        let mut child = program(command.name())
+        program(command.name())
             .args(command.arguments())
             .envs(&self.variables)
             .stdin(if input.is_some() {
@@ -63,15 +83,31 @@ impl HookTools for ProcessHookTools {
             })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .spawn()?;
-        let deadline = Deadline::after(command.max_duration());
-        let output = converse(&mut child, input.unwrap_or_default(), deadline);
-        if output.is_err() {
-            // It may have ended meanwhile: then there is nothing to kill.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-        output
+            .spawn()
+    }
+}
+
+/// A process that is ended, unless it has ended.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended meanwhile: then there is nothing to kill.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+struct Begun {
+    running: Running,
+    max_duration: Option<Duration>,
+}
+
+impl BegunHookCommand for Begun {
+    fn finish(self: Box<Self>) -> io::Result<HookOutput> {
+        // From now on: until now the charm may have been at work for long, and the command done for long.
+        let deadline = Deadline::after(self.max_duration);
+        self.running.converse(&[], deadline)
     }
 }
 
@@ -97,6 +133,12 @@ impl Deadline {
             Some(left) if !left.is_zero() => Ok(Some(left)),
             _ => Err(io::Error::from(io::ErrorKind::TimedOut)),
         }
+    }
+}
+
+impl Running {
+    fn converse(mut self, input: &[u8], deadline: Deadline) -> io::Result<HookOutput> {
+        converse(&mut self.0, input, deadline)
     }
 }
 

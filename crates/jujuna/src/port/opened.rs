@@ -101,7 +101,7 @@ impl Juju {
         if let Some(ports) = &self.cache.borrow().ports {
             return Ok(ports.clone());
         }
-        let command = HookCommand::json("opened-ports").arg("--endpoints");
+        let command = opened_ports();
         let ports: Option<Vec<OpenedPort>> =
             self.read(&command, &|| "list the opened ports".to_owned())?;
         let ports = ports.unwrap_or_default();
@@ -110,6 +110,8 @@ impl Juju {
     }
 
     /// Buffers that exactly these ports are open: others that this unit has opened are closed.
+    ///
+    /// Which ones are open is asked from here on, beside whatever the charm does until the flush.
     ///
     /// # Example
     ///
@@ -129,6 +131,9 @@ impl Juju {
             only: Some(ports.into_iter().collect()),
             changes: BTreeMap::new(),
         };
+        if self.cache.borrow().ports.is_none() {
+            self.begin(&opened_ports());
+        }
     }
 
     /// Buffers that a port is opened, for all endpoints or for some ([`Port::on`]).
@@ -200,6 +205,11 @@ impl Juju {
         let command = command.arg(port.port.to_string());
         self.run(&command, &|| format!("{word} port {}", port.port))?;
         self.cache.borrow_mut().ports = None;
+        self.forget_begun(&opened_ports());
         Ok(())
     }
+}
+
+fn opened_ports() -> HookCommand {
+    HookCommand::json("opened-ports").arg("--endpoints")
 }

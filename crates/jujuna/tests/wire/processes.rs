@@ -2,9 +2,9 @@
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use jujuna::{ErrorKind, HookCommand, HookTools, Level, Revision};
+use jujuna::{ErrorKind, HookCommand, HookTools, Level, Port, Revision};
 
 use crate::folder::Wire;
 use crate::{relation, uri};
@@ -67,6 +67,70 @@ fn hook_command_that_hangs_is_killed_at_its_deadline() {
     assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
     let process = wire.note("pid");
     assert!(!Path::new("/proc").join(process.trim()).exists());
+}
+
+#[test]
+fn opened_ports_are_asked_while_the_charm_works() {
+    let wire = Wire::new().answering("[]");
+    let mut juju = wire.juju();
+    juju.ports_ensure([]);
+    wait_for(|| wire.notes().join("names").exists());
+    juju.flush().unwrap();
+    assert_eq!(wire.note("names"), "opened-ports\n");
+    assert!(juju.opened_ports().unwrap().is_empty());
+}
+
+#[test]
+fn opened_ports_asked_before_a_port_was_opened_are_not_believed_after() {
+    let wire = Wire::new().answering("[]");
+    let mut juju = wire.juju();
+    juju.ports_ensure([]);
+    wait_for(|| wire.notes().join("names").exists());
+    // This flush does not wait for what was asked, and makes it out of date.
+    juju.discard();
+    juju.open_port(Port::tcp(80));
+    juju.flush().unwrap();
+    std::fs::write(wire.notes().join("stdout"), "[\"80/tcp (*)\"]").unwrap();
+    assert_eq!(juju.opened_ports().unwrap(), [Port::tcp(80).into()]);
+}
+
+#[test]
+fn hook_command_begun_for_nothing_is_ended() {
+    let wire = Wire::new();
+    std::fs::write(wire.notes().join("hang"), "").unwrap();
+    let begun = wire.tools().begin(&HookCommand::new("opened-ports"));
+    wait_for(|| wire.notes().join("pid").exists() && wire.note("pid").ends_with('\n'));
+    drop(begun.unwrap());
+    let process = wire.note("pid");
+    assert!(!Path::new("/proc").join(process.trim()).exists());
+}
+
+#[test]
+fn hook_command_begun_says_what_it_would_have_said_if_called() {
+    let large = "x".repeat(1 << 20);
+    let wire = Wire::new()
+        .answering(&large)
+        .refusing(2, "ERROR connection is shut down\n");
+    let begun = wire.tools().begin(&HookCommand::new("opened-ports"));
+    let output = begun.unwrap().finish().unwrap();
+    assert_eq!(output.exit_code, Some(2));
+    assert_eq!(output.stdout, large.as_bytes());
+    assert_eq!(output.stderr, b"ERROR connection is shut down\n");
+    std::fs::remove_file(wire.folder.path().join("opened-ports")).unwrap();
+    assert!(
+        wire.tools()
+            .begin(&HookCommand::new("opened-ports"))
+            .is_none()
+    );
+}
+
+#[expect(clippy::disallowed_methods, reason = "looks again, up to a deadline")]
+fn wait_for(holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !holds() {
+        assert!(Instant::now() < deadline, "nothing was started");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]
