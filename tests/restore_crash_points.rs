@@ -2,6 +2,7 @@
 //! whole, and Synapse serves again by itself.
 #![expect(
     clippy::panic,
+    clippy::print_stderr,
     clippy::unwrap_used,
     reason = "a test fails by panicking"
 )]
@@ -127,7 +128,8 @@ impl Ground {
         if prompted {
             must(self.deployment.juju.fire(UNIT, "update-status"));
         }
-        wait_until_it_serves(&self.deployment, &when);
+        let took = wait_until_it_serves(&self.deployment, &when);
+        eprintln!("{when}: it served again after {:.1} s", took.as_secs_f32());
         self.deployment.settle();
         let live = which_is_live(&self.deployment, &[&self.now, &self.then], &when);
         aftermath::assert_nothing_left(&self.deployment, &self.processes, &when);
