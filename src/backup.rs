@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod command;
 pub mod components;
 pub mod create;
+mod dated_name;
 pub mod delete;
 pub mod job;
 pub mod limits;

@@ -6,9 +6,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 pub use any::{AnyBackupId, BackupChoice, LegacyId};
+
+use crate::backup::dated_name::{dated_name, is_dated_name, new_dated_name};
+
+const KIND: &str = "backup";
 
 /// `backup-<yyyymmdd>-<hhmmss>-<4 hex>`, UTC. A value of this type is safe as part of a key, a path or a result's name.
 ///
@@ -48,21 +51,12 @@ impl std::error::Error for InvalidBackupId {}
 impl BackupId {
     /// The id of a backup that begins now; two of the same second differ by `salt`.
     pub fn new(now: Timestamp, salt: u16) -> Self {
-        let time = now
-            .to_zoned(TimeZone::UTC)
-            .strftime("%Y%m%d-%H%M%S")
-            .to_string();
-        Self(format!("backup-{time}-{salt:04x}"))
+        Self(dated_name(KIND, now, salt))
     }
 
     /// The id of a backup that begins now.
     pub fn generate() -> Self {
-        let now = Timestamp::now();
-        // Without randomness the clock's last digits still tell two backups of one second apart.
-        let salt =
-            getrandom::u32().unwrap_or_else(|_| now.subsec_nanosecond().unsigned_abs() / 1000);
-        let [.., high, low] = salt.to_be_bytes();
-        Self::new(now, u16::from_be_bytes([high, low]))
+        Self(new_dated_name(KIND))
     }
 
     /// The id as text.
@@ -86,14 +80,7 @@ impl FromStr for BackupId {
     type Err = InvalidBackupId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let shape = b"backup-00000000-000000-xxxx";
-        let fits = text.len() == shape.len()
-            && text.bytes().zip(shape).all(|(byte, &wanted)| match wanted {
-                b'0' => byte.is_ascii_digit(),
-                b'x' => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
-                _ => byte == wanted,
-            });
-        if fits {
+        if is_dated_name(KIND, text) {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidBackupId::new(text))

@@ -4,10 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use crate::backup::dated_name::{dated_name, is_dated_name, new_dated_name};
 use crate::synapse::names;
+
+const KIND: &str = "restore";
 
 /// `restore-<yyyymmdd>-<hhmmss>-<4 hex>`, UTC: names a restore or an undo, and its folder on the volume. A value of this type
 /// is safe as part of a path or a result's name.
@@ -44,20 +46,12 @@ impl std::error::Error for InvalidRestoreId {}
 impl RestoreId {
     /// The id of a restore that begins now; two of the same second differ by `salt`.
     pub fn new(now: Timestamp, salt: u16) -> Self {
-        let time = now
-            .to_zoned(TimeZone::UTC)
-            .strftime("%Y%m%d-%H%M%S")
-            .to_string();
-        Self(format!("restore-{time}-{salt:04x}"))
+        Self(dated_name(KIND, now, salt))
     }
 
     /// The id of a restore that begins now.
     pub fn generate() -> Self {
-        let now = Timestamp::now();
-        let salt =
-            getrandom::u32().unwrap_or_else(|_| now.subsec_nanosecond().unsigned_abs() / 1000);
-        let [.., high, low] = salt.to_be_bytes();
-        Self::new(now, u16::from_be_bytes([high, low]))
+        Self(new_dated_name(KIND))
     }
 
     /// The id as text.
@@ -81,14 +75,7 @@ impl FromStr for RestoreId {
     type Err = InvalidRestoreId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let shape = b"restore-00000000-000000-xxxx";
-        let fits = text.len() == shape.len()
-            && text.bytes().zip(shape).all(|(byte, &wanted)| match wanted {
-                b'0' => byte.is_ascii_digit(),
-                b'x' => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
-                _ => byte == wanted,
-            });
-        if fits {
+        if is_dated_name(KIND, text) {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidRestoreId(text.chars().take(60).collect()))
