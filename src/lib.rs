@@ -5,6 +5,7 @@
 pub mod apply;
 pub mod backup;
 pub mod decide;
+mod error_chain;
 pub mod event;
 pub mod plan;
 pub mod report;
@@ -29,7 +30,7 @@ pub fn run() -> u8 {
         Ok(context) => context,
         Err(error) => {
             // There is no Juju to tell it to.
-            let _ = writeln!(std::io::stderr(), "{}", report::chain(&error));
+            let _ = writeln!(std::io::stderr(), "{}", error_chain::error_chain(&error));
             return 1;
         }
     };

@@ -1,13 +1,11 @@
 //! The one place that tells Juju how a dispatch went: status, action result or failure, exit
 //! code.
 
-use std::error::Error;
-use std::fmt::Write as _;
-
 use jujuna::{Event, Juju, Outcome, Status, exit_code};
 
 use crate::apply::Applied;
 use crate::decide::status;
+use crate::error_chain::error_chain;
 use crate::event::Route;
 use crate::state::{Memory, State};
 
@@ -52,19 +50,8 @@ pub fn report_panic(event: &Event, route: &Route, juju: &mut Juju) -> u8 {
 /// An action and what Pebble triggers exit with 0, by which Juju would take over what it has got.
 fn roll_back(juju: &mut Juju) {
     if let Err(error) = juju.roll_back() {
-        tracing::error!("{}", chain(&error));
+        tracing::error!("{}", error_chain(&error));
     }
-}
-
-/// Returns an error's sentence with those of its causes.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let _ = write!(text, ": {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 fn tell(route: &Route, ended: Ended, juju: &mut Juju) -> anyhow::Result<Outcome> {

@@ -21,6 +21,7 @@ use super::Halt;
 use crate::backup::catalog::FindError;
 use crate::backup::workload_tools::ProbeError;
 use crate::backup::{BackupError, S3Error};
+use crate::error_chain::error_chain;
 
 /// Times are shown to the second, as in the table of `list-backups`.
 fn whole_seconds(time: Timestamp) -> String {
@@ -42,7 +43,7 @@ impl From<S3Error> for Halt {
 
 impl From<ProbeError> for Halt {
     fn from(error: ProbeError) -> Self {
-        Self::Refused(crate::report::chain(&error))
+        Self::Refused(error_chain(&error))
     }
 }
 

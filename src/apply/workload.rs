@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::Halt;
 use crate::backup::sweep;
 use crate::decide::service_condition;
+use crate::error_chain::error_chain;
 use crate::plan::{Condition, PushFile};
 use crate::state::{Memory, Service, ShownVersion};
 use crate::synapse::layer::RunAs;
@@ -85,7 +86,7 @@ pub(super) async fn replan(restarts: bool, juju: &Juju, pebble: &Client) -> Resu
     match pebble.wait_change(&change, START_WAIT).await {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::ChangeFailed => {
-            tracing::error!("{}", crate::report::chain(&error));
+            tracing::error!("{}", error_chain(&error));
             Err(not_running(&Service {
                 status: Some(ServiceStatus::Error),
                 since: None,
@@ -174,6 +175,6 @@ pub(super) async fn sweep(pebble: &Client) {
     match sweep::sweep(pebble, Timestamp::now()).await {
         Ok(true) => tracing::info!("removed what a dead backup left on the volume"),
         Ok(false) => {}
-        Err(error) => tracing::warn!("{}", crate::report::chain(&error)),
+        Err(error) => tracing::warn!("{}", error_chain(&error)),
     }
 }

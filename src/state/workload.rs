@@ -16,6 +16,7 @@ use super::Memory;
 use crate::backup::S3Parameters;
 use crate::backup::restore::journal::Journal;
 use crate::backup::restore::on_volume::{self, Folder};
+use crate::error_chain::error_chain;
 use crate::plan::Condition;
 use crate::synapse::identity::Identity;
 use crate::synapse::layer::{CurrentPlan, RunAs};
@@ -166,7 +167,7 @@ fn unreadable(error: &Error) -> Workload {
 /// Returns what an error of Pebble's means for the status: a machine that hangs for a minute is
 /// nothing that someone must mend.
 pub(crate) fn pebble_condition(error: &Error) -> Condition {
-    let text = format!("synapse: {}", crate::report::chain(error));
+    let text = format!("synapse: {}", error_chain(error));
     if error.kind() == ErrorKind::Timeout {
         Condition::waiting(text)
     } else {

@@ -12,6 +12,7 @@ use crate::backup::restore::machine::{self, Next, Observation, Seen};
 use crate::backup::restore::moves::MovesError;
 use crate::backup::restore::on_volume;
 use crate::decide::jobs;
+use crate::error_chain::error_chain;
 use crate::plan::Condition;
 use crate::synapse::layer::RunAs;
 
@@ -60,7 +61,7 @@ impl From<pebble_client::Error> for Broken {
         if error.is_connection_problem() {
             Self::Gone(error.into())
         } else {
-            Self::Failed(crate::report::chain(&error))
+            Self::Failed(error_chain(&error))
         }
     }
 }

@@ -12,6 +12,7 @@ use super::journal::Journal;
 use super::kept::Record;
 use crate::backup::limits::DATA_UID;
 use crate::backup::paths::DATA_FOLDER;
+use crate::error_chain::error_chain;
 
 const SCRIPT: &str = concat!(
     include_str!("../scripts/ground.sh"),
@@ -225,7 +226,7 @@ async fn run(
         .output_limit_bytes(1024 * 1024)
         .output()
         .await;
-    let output = ran.map_err(|error| MovesError::Gone(crate::report::chain(&error)))?;
+    let output = ran.map_err(|error| MovesError::Gone(error_chain(&error)))?;
     match output.status {
         ExitStatus::Exited(0) => Ok(output.stdout),
         ExitStatus::Exited(LOCKED) => Err(MovesError::Busy),
