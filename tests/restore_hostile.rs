@@ -187,12 +187,13 @@ const REFUSED_BY_RESTORE_ALONE: [Row; 3] = [
 ];
 
 /// One of each class is verified too: what brings a backup is the same.
-const ALSO_VERIFIED: [&str; 37] = [
+const ALSO_VERIFIED: [&str; 38] = [
     "parent-folder",
     "absolute-path",
     "the-charms-journal",
     "nul-in-name",
     "same-file-twice",
+    "file-below-a-file",
     "set-user-id",
     "extra-paths-that-overlap",
     "symbolic-link-then-file-through-it",

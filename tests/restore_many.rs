@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 const LONGEST: Duration = Duration::from_hours(1);
 /// What neither the charm nor a program of its own may take, however many files there are.
-const MOST_MEMORY_BYTES: u64 = 120_000_000;
+const MOST_MEMORY_BYTES: u64 = 60_000_000;
 
 /// Makes so many small files of media, named as Synapse names them, 200 a folder.
 const MAKE: &str = "

@@ -14,6 +14,10 @@ use crate::volume::{ID, MEDIA, Volume, assert_good, file, folder, header, member
 /// Two members that have or need the same name.
 type Pair = fn(&str) -> [Vec<u8>; 2];
 
+/// Words of the refusal where members are written and where they are only read.
+const TWICE: [&str; 2] = ["twice"; 2];
+const BELOW: [&str; 2] = ["below a file"; 2];
+
 #[test]
 fn members_that_lead_elsewhere_or_are_no_files_are_refused() {
     let rows: [(&str, u8, u32, &str); 17] = [
@@ -84,25 +88,97 @@ fn link_in_the_staging_is_not_followed() {
 
 #[test]
 fn names_that_are_in_an_archive_twice_are_refused() {
+    // What is only read is judged as what is written, though without a volume that tells.
+    let rows: [(Pair, [&str; 2]); 7] = [
+        (|name| [file(name, b"1"), file(name, b"2")], TWICE),
+        (|name| [file(name, b""), folder(name)], TWICE),
+        (|name| [folder(name), file(name, b"")], TWICE),
+        (|name| [folder(name), folder(name)], TWICE),
+        (
+            |name| [file(format!("{name}/y"), b""), file(name, b"")],
+            ["twice", "below a file"],
+        ),
+        (
+            |name| [file(name, b""), file(format!("{name}/y"), b"")],
+            BELOW,
+        ),
+        (
+            |name| [file(name, b""), folder(&format!("{name}/y/z/"))],
+            BELOW,
+        ),
+    ];
+    for (row, words) in rows {
+        for (write, words) in [json!(["media"]), json!([])].iter().zip(words) {
+            let volume = Volume::new();
+            let archive = volume.archive(&json!({}), &row(&volume.inside(&format!("{MEDIA}/x"))));
+            volume.assert_refused(&archive, &json!({ "write": write }), words);
+        }
+    }
     let volume = Volume::new();
     let name = volume.inside(&format!("{MEDIA}/x"));
-    let twice = volume.archive(&json!({}), &[file(&name, b"1"), file(&name, b"2")]);
-    // Read only, too.
-    volume.assert_refused(&twice, &json!({"write": []}), "twice");
-    volume.assert_refused(&twice, &json!({}), "twice");
-    let rows: [Pair; 5] = [
-        |name| [file(name, b""), folder(name)],
-        |name| [folder(name), file(name, b"")],
-        |name| [folder(name), folder(name)],
-        |name| [file(format!("{name}/y"), b""), file(name, b"")],
-        |name| [file(name, b""), file(format!("{name}/y"), b"")],
+    let members = [
+        file(format!("{name}/a/1"), b""),
+        folder(&name),
+        file(format!("{name}/b/1"), b""),
+        folder(&format!("{name}/a/")),
+        file(format!("{name}/a/2"), b""),
+        file(format!("{name}a"), b""),
     ];
-    for (index, row) in rows.iter().enumerate() {
-        let volume = Volume::new();
-        let archive = volume.archive(&json!({}), &row(&volume.inside(&format!("{MEDIA}/x"))));
-        let words = if index == 4 { "below a file" } else { "twice" };
-        volume.assert_refused(&archive, &json!({}), words);
+    for write in [json!(["media"]), json!([])] {
+        let archive = volume.archive(&json!({}), &members);
+        assert_good(&volume.extract(&archive, &json!({ "write": write })));
     }
+}
+
+#[test]
+fn members_of_a_legacy_archive_that_have_one_place_are_refused() {
+    let volume = Volume::new();
+    let data = volume.inside("data");
+    let archive = [
+        file(format!("{data}/one/local_content/x"), b"1"),
+        file(format!("{data}/two/local_content/x"), b"2"),
+        vec![0; 1024],
+    ];
+    for write in [json!([]), json!(["media"])] {
+        let plan = json!({"format": null, "archive": "legacy", "write": write});
+        volume.assert_refused(&archive.concat(), &plan, "twice");
+    }
+}
+
+#[test]
+fn members_in_more_folders_than_can_be_opened_are_refused() {
+    for write in [json!(["media"]), json!([])] {
+        let volume = Volume::new();
+        let deep = |depth| format!("{}/{}", volume.inside(MEDIA), vec!["d"; depth].join("/"));
+        let archive = |name: &str| {
+            let long = member("././@LongLink", b'L', 0o644, name.as_bytes());
+            volume.archive(&json!({}), &[long, file("cut", b"")])
+        };
+        let plan = json!({ "write": write });
+        assert_good(&volume.extract(&archive(&deep(400)), &plan));
+        volume.assert_refused(&archive(&deep(1000)), &plan, "folders deep");
+    }
+}
+
+#[test]
+fn memory_hardly_grows_with_names_that_are_only_read() {
+    const FILES: u64 = 200_000;
+    let volume = Volume::new();
+    let peak_bytes = |files: u64| {
+        let name = |index| {
+            let folder = index / 5;
+            volume.inside(&format!("{MEDIA}/{folder:06}/{index:06}"))
+        };
+        let members: Vec<_> = (0..files).map(|index| file(name(index), b"")).collect();
+        let archive = volume.archive(&json!({"entries": files}), &members);
+        let plan = json!({"write": [], "tell_memory": true});
+        let said = assert_good(&volume.extract(&archive, &plan));
+        let peak = said.lines().last().unwrap();
+        let peak: Value = serde_json::from_str(peak).unwrap();
+        peak["peak_bytes"].as_u64().unwrap()
+    };
+    let more = peak_bytes(FILES).saturating_sub(peak_bytes(10));
+    assert!(more < FILES * 30, "{FILES} files took {more} bytes more");
 }
 
 #[test]
@@ -127,6 +203,35 @@ fn more_than_was_promised_is_refused() {
     let sum: u32 = huge.iter().map(|&byte| u32::from(byte)).sum();
     huge[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
     volume.assert_refused(&volume.archive(&json!({}), &[huge]), &json!({}), "promised");
+}
+
+#[test]
+fn volume_that_runs_full_ends_it_before_the_reserve_is_used_up() {
+    const MIB: u64 = 1 << 20;
+    let volume = Volume::new();
+    let content = vec![7; 70 << 20];
+    let media = file(volume.inside(&format!("{MEDIA}/x")), &content);
+    let archive = volume.archive(&json!({"bytes": content.len()}), &[media]);
+    // The reserve is reached within the second between two looks, the end of the volume too.
+    let rows = [
+        (
+            40 * MIB,
+            "free space on the data volume fell under 41943040 bytes",
+        ),
+        (
+            0,
+            "cannot write a file to the data volume: No space left on device",
+        ),
+    ];
+    for (reserve_bytes, words) in rows {
+        let plan = json!({ "reserve_bytes": reserve_bytes });
+        let output = volume.extract_to_small(64 * MIB, &archive, &plan);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(74), "{words}: {said}");
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let plan = json!({"reserve_bytes": 10 * MIB});
+    assert_good(&volume.extract_to_small(128 * MIB, &archive, &plan));
 }
 
 #[test]

@@ -13,7 +13,13 @@ pub(crate) const ID: &str = "backup-20261123-070501-00ff";
 const EXTRACT: &str = concat!(
     include_str!("../../src/backup/scripts/inner.py"),
     include_str!("../../src/backup/scripts/tar_reader.py"),
-    include_str!("../../src/backup/scripts/extract.py")
+    include_str!("../../src/backup/scripts/extract.py"),
+    r#"
+if json.loads(os.environ["PLAN"]).get("tell_memory"):
+    with open("/proc/self/status") as status:
+        peak = next(line for line in status if line.startswith("VmHWM:"))
+    say(peak_bytes=int(peak.split()[1]) * 1024)
+"#
 );
 pub(crate) const MEDIA: &str = "data/media_store/local_content";
 
@@ -103,6 +109,20 @@ impl Volume {
     }
 
     pub(crate) fn extract(&self, archive: &[u8], change: &Value) -> Output {
+        self.extract_by(Command::new("python3"), archive, change)
+    }
+
+    /// Extracts to an empty volume of this size, which is gone afterwards.
+    pub(crate) fn extract_to_small(&self, bytes: u64, archive: &[u8], change: &Value) -> Output {
+        let mut bwrap = Command::new("bwrap");
+        bwrap.args(["--dev-bind", "/", "/", "--die-with-parent", "--size"]);
+        bwrap.arg(bytes.to_string());
+        bwrap.arg("--tmpfs").arg(self.path("data"));
+        bwrap.arg("--dir").arg(self.path("data/new")).arg("python3");
+        self.extract_by(bwrap, archive, change)
+    }
+
+    fn extract_by(&self, mut command: Command, archive: &[u8], change: &Value) -> Output {
         let mut plan = json!({
             "staging": self.path("data/new"), "folder": self.path("data"), "reserve_bytes": 0, "archive": "media",
             "write": ["database", "key", "media", "extra"], "database": self.path("data/homeserver.db"),
@@ -111,11 +131,10 @@ impl Volume {
         });
         let fields = change.as_object().unwrap().clone();
         plan.as_object_mut().unwrap().extend(fields);
-        let mut python = Command::new("python3");
-        python
+        command
             .args(["-I", "-S", "-c", EXTRACT])
             .env("PLAN", plan.to_string());
-        let mut running = python
+        let mut running = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
