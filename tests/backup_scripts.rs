@@ -7,32 +7,53 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
+use std::process::{Command, Output};
 
-#[test]
-fn setpriv_that_may_not_change_the_user_is_missing() {
+/// Probes an image that has this in place of a program.
+fn probe_with(program: &str, body: &str) -> Output {
     let folder = tempfile::tempdir().unwrap();
-    let fake = folder.path().join("setpriv");
-    fs::write(
-        &fake,
-        "#!/bin/sh\n[ \"$1\" = --version ] && exec echo setpriv\nexit 127\n",
-    )
-    .unwrap();
+    let fake = folder.path().join(program);
+    fs::write(&fake, format!("#!/bin/sh\n{body}\n")).unwrap();
     fs::set_permissions(&fake, fs::Permissions::from_mode(0o755)).unwrap();
     let script = concat!(
         include_str!("../src/backup/scripts/ground.sh"),
         include_str!("../src/backup/scripts/probe.sh")
     );
-    let output = Command::new("bash")
+    Command::new("bash")
         .args(["-c", script])
         .env("DATA_UID", "991")
         .env("PATH", format!("{}:/usr/bin:/bin", folder.path().display()))
         .output()
-        .unwrap();
+        .unwrap()
+}
+
+#[test]
+fn setpriv_that_may_not_change_the_user_is_missing() {
+    let output = probe_with(
+        "setpriv",
+        "[ \"$1\" = --version ] && exec echo setpriv\nexit 127",
+    );
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("tar\t/"), "{said}");
     let root = said.contains("uid\t0\t");
     assert_eq!(said.contains("setpriv\t/"), !root, "{said}");
+}
+
+#[test]
+fn probe_one_of_whose_programs_was_killed_ends_as_killed_and_says_nothing_of_the_image() {
+    for (program, signal) in [("tar", "KILL"), ("python3", "KILL"), ("gpg", "TERM")] {
+        let output = probe_with(program, &format!("kill -s {signal} $$"));
+        let status = if signal == "KILL" { 137 } else { 143 };
+        assert_eq!(output.status.code(), Some(status), "{program}");
+    }
+    // One that dies of itself does so each time.
+    let output = probe_with("tar", "kill -s SEGV $$");
+    assert_eq!(output.status.code(), Some(0));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains("gpg\t/") && !said.contains("tar\t/"),
+        "{said}"
+    );
 }
 
 /// Runs one of our Python programs that tells life signs as often as it can.

@@ -9,6 +9,6 @@ pub(in crate::backup) mod watch;
 
 pub use failure::{BackupError, JobError, Operation, Stage, StagingError};
 pub(in crate::backup) use failure::{NextStep, printable};
-pub(in crate::backup) use log_tail::{is_change, words_of};
+pub(in crate::backup) use log_tail::{is_change, is_of, words_of};
 pub use progress::{Progress, Silent};
 pub(in crate::backup) use runner::{Runner, of_end};

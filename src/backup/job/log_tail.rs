@@ -46,29 +46,43 @@ impl LogTail {
 }
 
 /// What a stage that ended with `status` said itself: others go on to talk of the pipe that broke. Without such a line the
-/// last one that tells anything.
+/// last one that tells anything, but for aws, whose line would be taken for what the S3 server said: then nothing.
 pub(in crate::backup) fn words_of(stage: &str, status: i32, log_tail: &str) -> String {
-    let own = |line: &&str| match stage {
-        "tar" => {
-            line.starts_with("tar: ")
-                && !line.contains("Exiting with failure status")
-                && !line.contains("Error is not recoverable")
-                && (status == 1 || !is_change(line))
-        }
-        "relay" | "snapshot" | "extract" | "examine" => line.starts_with(OURS),
-        "gpg" => line.starts_with("gpg: "),
-        "aws" => line.contains("failed:") || line.to_lowercase().contains("error"),
-        _ => false,
+    let own = |line: &&str| {
+        is_of(stage, line)
+            && match stage {
+                "tar" => {
+                    !line.contains("Exiting with failure status")
+                        && !line.contains("Error is not recoverable")
+                        && (status == 1 || !is_change(line))
+                }
+                "aws" => line.contains("failed:") || line.to_lowercase().contains("error"),
+                _ => true,
+            }
     };
     let lines = || log_tail.lines().rev().map(str::trim);
-    let telling = |line: &&str| !line.is_empty() && !line.contains("Broken pipe");
+    let lines =
+        || lines().filter(|line| !line.is_empty() && (stage != "aws" || is_of(stage, line)));
+    let telling = |line: &&str| !line.contains("Broken pipe");
     let found = lines()
         .filter(telling)
         .find(own)
         .or_else(|| lines().filter(telling).find(|line| !is_change(line)))
-        .or_else(|| lines().find(|line| !line.is_empty()));
+        .or_else(|| lines().next());
     let found = found.unwrap_or_default();
     printable(found.strip_prefix(OURS).unwrap_or(found))
+}
+
+/// Whether a line is that of a stage; aws has no mark of its own.
+pub(in crate::backup) fn is_of(stage: &str, line: &str) -> bool {
+    let begins = |marks: &[&str]| marks.iter().any(|mark| line.starts_with(mark));
+    match stage {
+        "tar" => begins(&["tar: "]),
+        "gpg" => begins(&["gpg: "]),
+        "zstd" => begins(ZSTD),
+        "aws" => !begins(&["tar: ", "gpg: ", "bash: ", "setpriv: ", OURS, SHELL]) && !begins(ZSTD),
+        _ => begins(&[OURS]),
+    }
 }
 
 /// Whether tar says that a file changed or went while it was read, which media does.
@@ -84,6 +98,9 @@ pub(in crate::backup) fn is_change(diagnostic: &str) -> bool {
 }
 
 const OURS: &str = "synapse-charm: ";
+/// A script's name, as bash has it before a complaint of its own.
+const SHELL: &str = "synapse-charm-";
+const ZSTD: &[&str] = &["zstd", "/*stdin*\\"];
 
 #[cfg(test)]
 mod tests {
@@ -116,7 +133,19 @@ mod tests {
             words_of("aws", 1, log),
             "upload failed: - to s3://b/x An error occurred (AccessDenied)"
         );
-        assert_eq!(words_of("zstd", 1, "a\nzstd: b\n"), "zstd: b");
+        let log = "download failed: s3://b/x to - Connection was closed\n\
+                   gpg: decrypt_message failed: Unknown system error\n";
+        assert_eq!(
+            words_of("aws", 1, log),
+            "download failed: s3://b/x to - Connection was closed"
+        );
+        let log = "gpg: decrypt_message failed: Unknown system error\nsynapse-charm: an error\n";
+        assert_eq!(words_of("aws", 1, log), "");
+        assert_eq!(
+            words_of("aws", 255, "Unable to locate credentials\ngpg: x\n"),
+            "Unable to locate credentials"
+        );
+        assert_eq!(words_of("zstd", 1, "a\nzstd: b\ngpg: c\n"), "zstd: b");
         assert_eq!(words_of("gpg", 2, "gpg: Broken pipe\n"), "gpg: Broken pipe");
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::report::Verdict;
-use crate::backup::job::{NextStep, Stage, StagingError, words_of};
+use crate::backup::job::{NextStep, Stage, StagingError, is_of, words_of};
 
 /// A shell's status of a program that was ended by SIGPIPE: those after it stopped reading.
 const BROKEN_PIPE: i32 = 141;
@@ -36,8 +36,7 @@ impl End {
     fn followed(&self, index: usize) -> bool {
         let name = STAGES[index];
         let says_so = || {
-            let mark = if name == "aws" { "failed:" } else { name };
-            let mut own = self.log_tail.lines().filter(|line| line.contains(mark));
+            let mut own = self.log_tail.lines().filter(|line| is_of(name, line));
             own.any(|line| line.contains("Broken pipe"))
         };
         let later_failed = STAGES[index + 1..]
@@ -114,8 +113,9 @@ impl End {
                 StagingError::new(stage, said, next)
             }
             _ => {
+                let colon = if said.is_empty() { "" } else { ": " };
                 let message = format!(
-                    "{name} of the {archive} archive failed with exit code {status}: {said}"
+                    "{name} of the {archive} archive failed with exit code {status}{colon}{said}"
                 );
                 StagingError::new(stage, message, next_step_of(name, &said))
             }
@@ -231,6 +231,29 @@ mod tests {
         assert_eq!(
             cause(&[("aws", 141), ("gpg", 141), ("extract", 74)], ""),
             Some(("extract", 74))
+        );
+    }
+
+    #[test]
+    fn line_behind_a_failed_aws_is_its_own_or_none() {
+        let stages = [("aws", 1), ("gpg", 2), ("extract", 66)];
+        let said = |log_tail| {
+            let error = end(&stages, log_tail).failure("state").unwrap();
+            assert!(!error.blames_backup());
+            error.with_next_step()
+        };
+        let gpg = "gpg: decrypt_message failed: Broken pipe\n\
+                   gpg: decrypt_message failed: Unknown system error\n";
+        assert_eq!(
+            said(gpg),
+            "no backup was made (aws): aws of the state archive failed with exit code 1; check that the S3 server can be \
+             reached from the workload container, then run create-backup again"
+        );
+        let lost = format!("download failed: s3://b/x to - Connection was closed\n{gpg}");
+        assert!(
+            said(&lost).contains("exit code 1: download failed: s3://b/x to - Connection was closed; check that the S3 server"),
+            "{}",
+            said(&lost)
         );
     }
 
