@@ -200,6 +200,51 @@ fn notices_and_checks_of_the_container_become_hooks() {
 }
 
 #[test]
+fn failing_check_is_told_once_by_name_until_it_recovers_and_again_when_it_fails_anew() {
+    let says = "case $JUJU_DISPATCH_PATH in
+      *check-failed) status-set blocked \"$JUJU_PEBBLE_CHECK_NAME of $JUJU_WORKLOAD_NAME fails\";;
+      *check-recovered) status-set active \"$JUJU_PEBBLE_CHECK_NAME is well again\";;
+    esac";
+    let fixture = Fixture::with_dispatch(says);
+    let seen = fixture.hooks().len();
+    let layer = tempfile::NamedTempFile::new().unwrap();
+    // The other check never fails, and is never told of.
+    let plan = "services: {web: {override: replace, startup: enabled, command: python3 -m http.server --bind 127.0.0.1 8008}}
+checks:
+  online: {override: replace, period: 100ms, timeout: 90ms, threshold: 3, http: {url: 'http://127.0.0.1:8008/'}}
+  other: {override: replace, period: 100ms, timeout: 90ms, exec: {command: 'true'}}";
+    std::fs::write(layer.path(), plan).unwrap();
+    fixture.pebble(&["add", "test", "--combine", layer.path().to_str().unwrap()]);
+    let is = |word, message: &str| {
+        let shown = fixture.juju.wait_for(LIMIT, |status| {
+            status.unit("recorder/0").is_some_and(|unit| {
+                unit.workload.current == word
+                    && unit.workload.message == message
+                    && unit.agent.current == "idle"
+            })
+        });
+        shown.unwrap();
+    };
+    // Nobody listens before the service starts.
+    fixture.pebble(&["start-checks", "online", "other"]);
+    is("blocked", "online of workload fails");
+    fixture.pebble(&["replan"]);
+    is("active", "online is well again");
+    fixture.pebble(&["stop", "web"]);
+    is("blocked", "online of workload fails");
+    fixture.pebble(&["start", "web"]);
+    is("active", "online is well again");
+    let (failed, recovered) = (
+        "workload-pebble-check-failed",
+        "workload-pebble-check-recovered",
+    );
+    assert_eq!(
+        fixture.hooks().split_off(seen),
+        [failed, recovered, failed, recovered]
+    );
+}
+
+#[test]
 fn notice_of_a_service_wakes_the_charm_without_update_status_and_again_while_its_hook_runs() {
     let slow = "case $JUJU_DISPATCH_PATH in *notice) touch began; while [ ! -e go ]; do sleep 0.02; done;; esac";
     let fixture = Fixture::with_dispatch(slow);

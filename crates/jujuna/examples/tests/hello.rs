@@ -10,6 +10,7 @@ use std::net::TcpStream;
 use std::time::Instant;
 
 use charms::{DEADLINE, Model};
+use pebble_client::{Client, LayerMode};
 
 /// What the unit serves; nothing while nobody answers.
 fn served(model: &Model, unit: &str, port: u16) -> String {
@@ -69,6 +70,30 @@ fn hello_k8s_serves_what_the_option_says_and_greets_by_action() {
         log.contains("cannot read the options: port: it is not u16"),
         "{log}"
     );
+}
+
+#[tokio::test]
+async fn hello_k8s_is_woken_by_a_failing_check_and_leaves_no_error() {
+    let model = Model::new();
+    let image = model.image();
+    model.deploy("hello-k8s", env!("CARGO_BIN_EXE_hello-k8s"), |deploy| {
+        deploy.resource("web-image", image)
+    });
+    let unit = "hello-k8s/0";
+    model.wait(unit, "active", "on port 8080");
+    let pebble = Client::new(model.juju.pebble_socket(unit, "web").unwrap());
+    let check = "checks: {online: {override: replace, period: 100ms, timeout: 90ms, threshold: 1, http: {url: 'http://127.0.0.1:8080/'}}}";
+    let stopped = pebble.stop(&["web"]).await.unwrap();
+    pebble.wait_change(&stopped, DEADLINE).await.unwrap();
+    pebble
+        .add_layer("test", check, LayerMode::Combine)
+        .await
+        .unwrap();
+    pebble.start_checks(&["online"]).await.unwrap();
+    model.wait_hook("web-pebble-check-failed");
+    pebble.start(&["web"]).await.unwrap();
+    model.wait_hook("web-pebble-check-recovered");
+    model.wait(unit, "active", "on port 8080");
 }
 
 #[test]

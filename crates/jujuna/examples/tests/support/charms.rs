@@ -85,6 +85,16 @@ impl Model {
         shown.unwrap();
     }
 
+    /// Waits until a hook of some unit ended well.
+    pub fn wait_hook(&self, hook: &str) {
+        let ran = format!("ran \"{hook}\" hook");
+        let told = self.juju.wait_for(DEADLINE, |_| {
+            let log = self.juju.debug_log().unwrap();
+            log.iter().any(|line| line.contains(&ran))
+        });
+        told.unwrap();
+    }
+
     pub fn run(&self, unit: &str, action: &str, parameters: &[(&str, Value)]) -> TaskOutcome {
         let parameters: Map<String, Value> = parameters
             .iter()
