@@ -1,6 +1,8 @@
 """A reconcile of options, a relation with two units, the own databag among peers, a port, the version and the status.
 
-`reconcile` in crates/jujuna/tests/harness.rs does the same on jujuna.
+`reconcile` in crates/jujuna/tests/harness.rs reads and leaves the same on jujuna. Of the ten hook commands less, four are logs,
+four are reads (leadership, the event's own relation, the peers, the own databag), and two are left out by the charm there: to ask
+which ports are open before one is opened, and to say the version in a hook in which it cannot be another one.
 """
 
 import logging
