@@ -69,7 +69,7 @@ fn tell(route: &Route, ended: Ended, juju: &mut Juju) -> anyhow::Result<Outcome>
             juju.flush()?;
         }
         Route::Action(_) | Route::UnknownAction(_) => {
-            tell_action(applied, juju)?;
+            tell_action(applied, &state.memory, juju)?;
         }
     }
     if route.changes_status() {
@@ -82,10 +82,17 @@ fn tell(route: &Route, ended: Ended, juju: &mut Juju) -> anyhow::Result<Outcome>
     })
 }
 
-/// A failing action writes nothing but its reason.
-fn tell_action(applied: Applied, juju: &mut Juju) -> anyhow::Result<()> {
+/// A failing action writes nothing but its reason, and what S3 was seen to hold: half a deletion stays when it fails.
+fn tell_action(applied: Applied, before: &Memory, juju: &mut Juju) -> anyhow::Result<()> {
     if let Some(reason) = applied.failure {
         juju.discard();
+        if applied.memory.store != before.store {
+            let seen = Memory {
+                store: applied.memory.store,
+                ..before.clone()
+            };
+            remember(&seen, juju)?;
+        }
         juju.action_fail(reason);
     } else {
         remember(&applied.memory, juju)?;

@@ -293,6 +293,10 @@ fn deletion_that_is_refused_says_by_whom_and_goes_on_when_it_may() {
     ]);
     assert_eq!(deployment.listed(), [(id.clone(), "abandoned".to_owned())]);
     assert_eq!(deployment.shown(UNIT).message, "no backup yet");
+    // The next hook asks S3 only after an hour.
+    must(deployment.juju.fire(UNIT, "update-status"));
+    deployment.settle();
+    assert_eq!(deployment.shown(UNIT).message, "no backup yet");
     deny(&[]);
     put(&deployment, "owner.json", &owner.to_string());
     let deleted = deployment.done("delete-backup", json!({"backup-id": id, "take-over": true}));
