@@ -157,15 +157,19 @@ fn check_extra(path: &str, database: &str, media_store_path: &str) -> Result<(),
         || inside
             .split('/')
             .any(|part| matches!(part, "" | "." | ".."))
-        || path.contains('\0')
+        || path.contains(char::is_control)
     {
         return Err("give a full path below /data without . and .. parts");
     }
-    if inside.starts_with(".backup-")
-        || inside.starts_with(".restore-")
-        || inside.starts_with(".synapse-charm")
-    {
+    let ours = [".backup-", ".restore-", ".verify-", ".synapse-charm"];
+    if ours.iter().any(|prefix| inside.starts_with(prefix)) {
         return Err("that folder is the charm's own");
+    }
+    if inside.split('/').next() == Some("lost+found") {
+        return Err("it is the filesystem's own");
+    }
+    if !inside.contains('/') && is_state(inside) {
+        return Err("keys and settings are in every backup");
     }
     let holds = |other: &str| {
         other == path
@@ -173,12 +177,11 @@ fn check_extra(path: &str, database: &str, media_store_path: &str) -> Result<(),
                 .strip_prefix(path)
                 .is_some_and(|rest| rest.starts_with('/'))
     };
-    if holds(database)
-        || ["-wal", "-shm", "-journal"]
-            .iter()
-            .any(|suffix| path == format!("{database}{suffix}"))
-    {
+    if holds(database) {
         return Err("it holds the live database, which is in every backup as a copy");
+    }
+    if path.starts_with(database) {
+        return Err("its name begins with the database's, beside which a restore puts nothing");
     }
     if holds(media_store_path) {
         return Err("it holds the media store, whose local media is in every backup");
@@ -232,6 +235,9 @@ mod tests {
             "/data/templates",
             "/data/media_store/remote_content",
             "/data/db2",
+            "/data/db/other.db",
+            "/data/sub/a.signing.key",
+            "/data/media_store/url_cache/2026",
             "/data/my files",
         ] {
             assert_eq!(check(good), Ok(()), "{good}");
@@ -246,6 +252,12 @@ mod tests {
             "/data/db",
             "/data/db/homeserver.db",
             "/data/db/homeserver.db-wal",
+            "/data/db/homeserver.db.bak",
+            "/data/other.key",
+            "/data/homeserver.yaml",
+            "/data/lost+found/x",
+            "/data/.verify-x",
+            "/data/a\nb",
             "/data/media_store",
             "/data/media_store/local_content",
             "/data/.backup-x",
