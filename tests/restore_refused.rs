@@ -13,7 +13,7 @@ mod s3_server;
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 
-use deployment::{BUCKET, Deployment, UNIT, must, names_in};
+use deployment::{BUCKET, Deployment, UNIT, must, names_in, own};
 use processes::synapse_since;
 use serde_json::{Value, json};
 
@@ -251,6 +251,57 @@ fn dry_run_tells_what_would_change_and_changes_nothing() {
         would.contains("signing.key") && !would.contains("homeserver.db"),
         "{keys:?}"
     );
+}
+
+/// A compromised Synapse can make them. The journal of a restore would be longer than what the next hook reads of it.
+#[test]
+fn more_media_folders_than_a_journal_can_list_are_refused_and_nothing_is_stopped() {
+    let mut ground = Ground::new();
+    let store = ground.deployment.data().join("media_store");
+    let folder = |kind: &str, number: u32| store.join(format!("local_{kind}{number}"));
+    let plant = |kind: &str, count: u32| {
+        for number in 0..count {
+            must(std::fs::create_dir(folder(kind, number)));
+            own(&folder(kind, number));
+        }
+    };
+    plant("a", 3200);
+    ground.backup = ground.deployment.create_backup();
+
+    // Together with those of the backup they are too many: it is seen while Synapse runs.
+    for number in 0..3200 {
+        must(std::fs::rename(folder("a", number), folder("b", number)));
+    }
+    plant("c", 7800);
+    let parameters = json!({"backup-id": ground.backup, "dry-run": true});
+    let dry = ground.deployment.done("restore-backup", parameters.clone());
+    assert_eq!(dry.result("would-be-refused"), Some("false"), "{dry:?}");
+    let would = dry.result("would-replace").unwrap_or_default();
+    assert!(
+        would.contains("local_b1,") && would.contains(" more ("),
+        "{dry:?}"
+    );
+    let wish = json!({"backup-id": ground.backup});
+    let said = ground.deployment.refused(UNIT, "restore-backup", wish);
+    assert!(
+        said.contains("more than a restore can keep track of"),
+        "{said}"
+    );
+    assert!(said.contains("local_thumbnails"), "{said}");
+    assert_eq!(synapse_since(&ground.deployment), ground.since, "{said}");
+    // The charm wrote its own files anew, as in every hook after a job.
+    ground.files = files(&ground.deployment);
+
+    // They alone are too many: nothing is downloaded.
+    plant("a", 3200);
+    let dry = ground.deployment.done("restore-backup", parameters);
+    let because = dry.result("refused-because").unwrap_or_default();
+    assert!(
+        because.contains("more than a restore can keep track of"),
+        "{dry:?}"
+    );
+    let said = ground.refused(json!({"backup-id": ground.backup}));
+    assert!(!said.contains("not done"), "{said}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod swap_site;
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 
 use serde_json::json;
@@ -116,7 +117,6 @@ fn order_to_move_anything_else_is_refused() {
         format!("{data}/homeserver.yaml"),
         format!("{data}/log.config"),
         format!("{data}/media_store"),
-        format!("{data}/media_store/remote_content"),
         format!("{data}/lost+found"),
         format!("{data}/.synapse-charm/journal.json"),
         format!("{data}/.restore-x"),
@@ -201,6 +201,16 @@ fn sweep_removes_what_was_never_live_and_nothing_else() {
     assert!(said.contains("has no record"), "{said}");
     assert_eq!(site.tree(), before);
 
+    // Nor what is nothing but a link.
+    let linked = Site::new();
+    linked.write("elsewhere/x", "x");
+    let link = linked.path(&linked.in_old("media_store/local_content"));
+    fs::create_dir_all(link.parent().unwrap()).unwrap();
+    symlink(linked.path("elsewhere"), &link).unwrap();
+    let said = linked.settle_refused("sweep");
+    assert!(said.contains("holds data; nothing was removed"), "{said}");
+    assert!(link.is_symlink());
+
     site.done("swap-back");
     assert!(folder.join("old").is_dir());
     site.settle("sweep");
@@ -214,7 +224,9 @@ fn kept_data_is_recorded_freed_when_told_and_never_half_of_it_undone() {
     let folder = site.path(FOLDER);
     site.done("swap");
     site.settle("keep");
-    assert!(folder.join("restored.json").is_file());
+    // As long as the journal that said the same: the charm reads neither where it is longer.
+    let record = fs::read_to_string(folder.join("restored.json")).unwrap();
+    assert_eq!(record.trim_end(), Site::record().to_string());
     assert!(!folder.join("new").exists());
     site.settle("keep");
     // Killed while it was freed: it no longer has the record by which an undo would find it.
@@ -267,6 +279,26 @@ fn paths_on_another_filesystem_are_seen() {
         2,
         "{said}"
     );
+}
+
+/// A compromised Synapse can make as many as it likes.
+#[test]
+fn media_folders_that_nobody_could_list_or_write_down_are_refused_by_name() {
+    let site = Site::new();
+    let store = site.path("media_store");
+    for n in 0..4500 {
+        fs::create_dir(store.join(format!("local_{n:0240}"))).unwrap();
+    }
+    let said = site.survey_refused(store.to_str().unwrap());
+    assert!(said.contains("4502 files and folders"), "{said}");
+    assert!(said.contains("local_thumbnails"), "{said}");
+
+    let site = Site::new();
+    let store = site.path("media_store");
+    let name = std::ffi::OsStr::from_bytes(b"local_\xff");
+    fs::create_dir(store.join(name)).unwrap();
+    let said = site.survey_refused(store.to_str().unwrap());
+    assert!(said.contains("local_\\udcff' is no UTF-8"), "{said}");
 }
 
 /// To import Synapse takes a second of processor time, in which nothing of the restore goes on.

@@ -42,14 +42,31 @@ fn jobs(deployment: &Deployment) -> Vec<String> {
 #[test]
 fn restore_brings_back_everything_and_can_be_undone_and_discarded() {
     let (deployment, mut homeserver) = settled();
+    let [cached, page] = ["media_store/remote_content/aa/one", "templates/page.html"];
+    for file in [cached, page] {
+        deployment.write(file, b"of the backup");
+    }
+    deployment.configure([(
+        "backup_extra_paths",
+        "/data/templates,/data/media_store/remote_content",
+    )]);
     let backup = deployment.create_backup();
     let before = Fingerprint::of(&deployment);
     let then = homeserver.clone();
     homeserver.add_messages(&deployment, 2);
     homeserver.add_media(&deployment, 5000);
+    fs::remove_dir_all(deployment.data().join("media_store/remote_content")).unwrap();
+    deployment.write(page, b"of later");
+    let extra = || {
+        let read = |file| fs::read_to_string(deployment.data().join(file)).ok();
+        (read(cached), read(page))
+    };
+    let [of_the_backup, of_later] = ["of the backup", "of later"].map(|text| Some(text.to_owned()));
 
     let outcome = deployment.done("restore-backup", json!({"backup-id": backup}));
     assert_eq!(outcome.result("result"), Some("correct"), "{outcome:?}");
+    assert_eq!(outcome.result("warnings"), None, "{outcome:?}");
+    assert_eq!(extra(), (of_the_backup.clone(), of_the_backup.clone()));
     let first = outcome.result("restore-id").unwrap();
     then.assert_told_by(&deployment);
     Fingerprint::of(&deployment).assert_is(&before, "after the restore");
@@ -60,12 +77,14 @@ fn restore_brings_back_everything_and_can_be_undone_and_discarded() {
 
     let outcome = deployment.done("undo-restore", json!({"restore-id": first}));
     homeserver.assert_told_by(&deployment);
+    assert_eq!(extra(), (None, of_later));
     let second = outcome.result("restore-id").unwrap();
     assert_eq!(jobs(&deployment), [format!(".restore-{second}")]);
 
     // An undo can be undone.
     deployment.done("undo-restore", json!({}));
     then.assert_told_by(&deployment);
+    assert_eq!(extra(), (of_the_backup.clone(), of_the_backup));
     let [third] = jobs(&deployment).try_into().unwrap();
     assert_ne!(third, format!(".restore-{second}"));
 

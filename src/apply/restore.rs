@@ -114,7 +114,7 @@ pub(super) async fn undo_restore(
     journal.components = record.parts().unwrap_or_default();
     journal.old_bytes = old_bytes;
     // What was put aside comes back, and what came goes.
-    journal.renames = record
+    let renames = record
         .renames
         .iter()
         .map(|rename| Rename {
@@ -123,6 +123,7 @@ pub(super) async fn undo_restore(
             had_live: false,
         })
         .collect();
+    journal.plan(renames).map_err(Halt::Refused)?;
     let mut driver = Driver {
         juju: outside.juju,
         pebble: outside.pebble,

@@ -141,13 +141,15 @@ impl Site {
 
     /// What is seen of the volume, and of these paths.
     pub fn survey(&self, media_store: &str, paths: &[&str]) -> Value {
-        let order = json!({
-            "paths": paths, "counted": [], "media_store": media_store, "media": true, "versions": false,
-            "database": null,
-        });
-        let output = self.run(SURVEY, &order, &[]);
+        let output = self.run(SURVEY, &survey_order(media_store, paths), &[]);
         assert!(output.status.success(), "{}", words(&output));
         serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    pub fn survey_refused(&self, media_store: &str) -> String {
+        let output = self.run(SURVEY, &survey_order(media_store, &[]), &[]);
+        assert!(!output.status.success());
+        words(&output)
     }
 
     /// Which schema the Synapse of an image's Python knows.
@@ -161,9 +163,14 @@ impl Site {
         said["survey"]["schema_version"].clone()
     }
 
+    /// The record of what is put aside.
+    pub fn record() -> Value {
+        json!({"restore": RESTORE, "renames": [{"live": "/data/für", "staged": true, "had_live": true}]})
+    }
+
     fn settle_order(&self, verb: &str) -> Value {
         let folder = format!("{}/{FOLDER}", self.data());
-        json!({"verb": verb, "folder": folder, "record": {"restore": RESTORE}})
+        json!({"verb": verb, "folder": folder, "record": Self::record()})
     }
 
     /// Runs it to its end and returns what it asked of the kernel.
@@ -232,6 +239,12 @@ impl Site {
         }
         files
     }
+}
+
+fn survey_order(media_store: &str, paths: &[&str]) -> Value {
+    json!({
+        "paths": paths, "counted": [], "media_store": media_store, "media": true, "versions": false, "database": null,
+    })
 }
 
 fn words(output: &Output) -> String {

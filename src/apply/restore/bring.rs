@@ -33,7 +33,7 @@ impl Bring<'_> {
             &self.job,
             self.progress,
         );
-        let staged = Box::pin(staging).await.map_err(|error| {
+        let mut staged = Box::pin(staging).await.map_err(|error| {
             if !error.log_tail().is_empty() {
                 tracing::warn!("{error}; the tools said: {}", error.log_tail());
             }
@@ -46,18 +46,47 @@ impl Bring<'_> {
             return Err(Broken::Failed(why));
         }
         journal.users = staged.users.filter(|_| journal.components.database());
-        // What was there is seen once Synapse has been stopped.
-        journal.renames = staged
-            .paths
-            .iter()
-            .filter(|path| renames::check(path).is_ok())
-            .map(|path| Rename {
+        let (renames, left_out) = to_rename(&staged.paths);
+        staged.warnings.extend(left_out);
+        journal.plan(renames).map_err(Broken::Failed)?;
+        self.staged = Some(staged);
+        Ok(())
+    }
+}
+
+/// What was brought as renames, and of what cannot be renamed a warning each. What was there is seen once Synapse has been
+/// stopped.
+fn to_rename(paths: &[String]) -> (Vec<Rename>, Vec<String>) {
+    let mut renames = Vec::new();
+    let mut left_out = Vec::new();
+    for path in paths {
+        match renames::check(path) {
+            Ok(()) => renames.push(Rename {
                 live: path.clone(),
                 staged: true,
                 had_live: false,
-            })
-            .collect();
-        self.staged = Some(staged);
-        Ok(())
+            }),
+            Err(why) => left_out.push(format!("{path:?} was left out of the restore: {why}")),
+        }
+    }
+    (renames, left_out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_backup_holds_and_a_restore_leaves_out_is_named() {
+        let paths = [
+            "/data/homeserver.db",
+            "/data/a\nb",
+            "/data/media_store/remote_content",
+        ];
+        let (renames, left_out) = to_rename(&paths.map(String::from));
+        let live: Vec<_> = renames.iter().map(|rename| rename.live.as_str()).collect();
+        assert_eq!(live, [paths[0], paths[2]]);
+        let [said] = left_out.try_into().unwrap();
+        assert!(said.contains(r"/data/a\nb"), "{said}");
     }
 }

@@ -7,7 +7,7 @@ use pebble_client::Client;
 use super::bring::Bring;
 use super::{steps, trial};
 use crate::apply::Halt;
-use crate::backup::restore::journal::{Journal, Step};
+use crate::backup::restore::journal::{self, Journal, MOST_BYTES, Step};
 use crate::backup::restore::machine::{self, Next, Observation, Seen};
 use crate::backup::restore::moves::MovesError;
 use crate::backup::restore::on_volume;
@@ -181,11 +181,18 @@ impl Driver<'_> {
                     bring.ok_or_else(|| Broken::Failed("nobody can bring it".to_owned()))?;
                 bring.run(self.pebble, &mut self.journal).await?;
             }
-            Step::Wake => steps::wake(self).await?,
+            Step::Wake => {
+                // What cannot be renamed is found out before anything is stopped, while Pebble makes sure of the waker.
+                let planning = Box::pin(steps::plan_renames(self));
+                let (woken, renames) = tokio::join!(steps::wake(self), planning);
+                woken?;
+                journal::check_size(&renames?).map_err(Broken::Failed)?;
+            }
             Step::Stop => {
                 self.show("stopping Synapse");
                 steps::stop(self.pebble).await?;
-                self.journal.renames = steps::plan_renames(self).await?;
+                let renames = steps::plan_renames(self).await?;
+                self.journal.plan(renames).map_err(Broken::Failed)?;
             }
             Step::Swap => {
                 self.show("swapping the data");
@@ -228,6 +235,9 @@ impl Driver<'_> {
     /// What is written is on disk when this returns.
     async fn persist(&self) -> Result<(), Halt> {
         let text = self.journal.to_text().map_err(anyhow::Error::from)?;
+        if text.len() as u64 > MOST_BYTES {
+            return Err(anyhow::anyhow!("the journal is too long to be read again").into());
+        }
         Ok(on_volume::write_journal(self.pebble, &text, self.run_as).await?)
     }
 

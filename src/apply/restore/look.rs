@@ -169,7 +169,9 @@ pub(super) async fn look_for_undo(record: &Record, pebble: &Client) -> Result<u6
     let survey = moves::survey(pebble, &order, false).await;
     let survey = survey.map_err(|error| vec![error.with_next_step()])?;
     let elsewhere = survey.elsewhere.iter().map(|path| gates::elsewhere(path));
-    let reasons: Vec<String> = elsewhere.collect();
+    let mut reasons: Vec<String> = elsewhere.collect();
+    let parts = record.parts().unwrap_or_default();
+    reasons.extend(gates::too_many(&order.paths, &survey, parts));
     if reasons.is_empty() {
         Ok(survey.bytes)
     } else {

@@ -1,5 +1,7 @@
 //! What the actions answer.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jujuna::UnitName;
 
@@ -22,6 +24,9 @@ const WHAT_TO_KNOW: &str = "The server is as it was when the backup was made. Ro
                             were erased or deactivated since are back: do it again. Devices and encryption keys that were \
                             made since are unknown: clients may need to log in again or to clear their caches. One-time \
                             keys were removed, clients upload new ones by themselves.";
+
+/// A server has less than ten; a result has room for so many.
+const MOST_NAMED: usize = 100;
 
 type Results = Vec<(String, String)>;
 
@@ -181,12 +186,18 @@ fn of_survey(
 ) -> Vec<(&'static str, String)> {
     let reserve = reserve_bytes(survey.volume_bytes);
     let wanted = replaced(server_name, components);
-    let replaced: Vec<&str> = survey
+    let local: BTreeSet<&String> = survey.local.iter().collect();
+    let mut replaced: Vec<String> = survey
         .present
         .iter()
-        .filter(|path| wanted.contains(path) || survey.local.contains(path))
-        .map(String::as_str)
+        .filter(|path| wanted.contains(path) || local.contains(path))
+        .cloned()
         .collect();
+    if replaced.len() > MOST_NAMED {
+        let more = replaced.len() - MOST_NAMED;
+        replaced.truncate(MOST_NAMED);
+        replaced.push(format!("{more} more"));
+    }
     let replaced = if replaced.is_empty() {
         "nothing: the volume is empty".to_owned()
     } else {

@@ -7,6 +7,7 @@ use pebble_client::{Client, LayerMode};
 
 use super::drive::{Broken, Driver};
 use crate::apply::workload;
+use crate::backup::restore::gates;
 use crate::backup::restore::journal::Kind;
 use crate::backup::restore::kept::Record;
 use crate::backup::restore::moves::{self, SurveyOrder};
@@ -51,7 +52,7 @@ pub(super) async fn stop(pebble: &Client) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Looks what is to be renamed, now that nobody changes it any more.
+/// Looks what is to be renamed. It is certain once nobody changes it any more.
 pub(super) async fn plan_renames(driver: &Driver<'_>) -> Result<Vec<Rename>, Broken> {
     let journal = &driver.journal;
     let paths = |renames: &mut dyn Iterator<Item = &Rename>| -> Vec<String> {
@@ -67,6 +68,12 @@ pub(super) async fn plan_renames(driver: &Driver<'_>) -> Result<Vec<Rename>, Bro
         ..SurveyOrder::default()
     };
     let seen = moves::survey(driver.pebble, &order, true).await?;
+    if !seen.elsewhere.is_empty() {
+        let reasons: Vec<String> = (seen.elsewhere.iter())
+            .map(|path| gates::elsewhere(path))
+            .collect();
+        return Err(Broken::Failed(reasons.join("; ")));
+    }
     let candidates = renames::candidates(&wanted, journal.components, &seen.local);
     Ok(renames::plan(candidates, &staged, &seen.present))
 }

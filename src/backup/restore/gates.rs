@@ -5,7 +5,9 @@ use crate::backup::catalog::table::size;
 use crate::backup::limits::reserve_bytes;
 use crate::synapse::names;
 
+use super::journal::check_size;
 use super::moves::Survey;
+use super::renames;
 
 /// Blocks and inodes that a file takes beside its bytes.
 const BYTES_AN_ENTRY: u64 = 4096;
@@ -75,6 +77,7 @@ pub fn refusals(
         ));
     }
     reasons.extend(survey.elsewhere.iter().map(|path| elsewhere(path)));
+    reasons.extend(too_many(&[], survey, components));
     let has = |path: &str| survey.present.iter().any(|present| present == path);
     if components == Components::Keys && !has(names::DATABASE) {
         reasons.push("there is no database to go with the keys: restore components=all".to_owned());
@@ -93,6 +96,12 @@ pub fn elsewhere(path: &str) -> String {
         "{path} is a mount or on another filesystem than {}, so it cannot be swapped by renaming: move it to the volume",
         names::DATA_DIR
     )
+}
+
+/// Why what is live cannot be put aside, if it is that much, apart from what takes its place.
+pub fn too_many(paths: &[String], survey: &Survey, components: Components) -> Option<String> {
+    let candidates = renames::candidates(paths, components, &survey.local);
+    check_size(&renames::plan(candidates, &[], &survey.present)).err()
 }
 
 /// Why the image's Synapse cannot read a database, if it cannot.
@@ -161,6 +170,9 @@ mod tests {
         };
         let elsewhere = Survey {
             elsewhere: vec!["/data/media_store".into()],
+            local: (0..15_000)
+                .map(|n| format!("/data/media_store/local_{n}"))
+                .collect(),
             ..survey()
         };
         let said = refusals(&bad, &elsewhere, Components::All, NAME);
@@ -170,11 +182,12 @@ mod tests {
             "schema 94",
             "discard-old-data",
             "/data/media_store",
+            "local_thumbnails",
         ]) {
             assert!(reason.contains(word), "{reason}");
             assert!(reason.contains(": "), "no next step: {reason}");
         }
-        assert_eq!(said.len(), 5);
+        assert_eq!(said.len(), 6);
     }
 
     #[test]

@@ -10,12 +10,16 @@ use serde::{Deserialize, Serialize};
 use super::id::RestoreId;
 use super::renames::{self, Rename};
 use crate::backup::Components;
+use crate::synapse::names;
 
 /// The format that this version writes. An unknown one is refused.
 pub const FORMAT: u32 = 1;
 
-/// No journal is longer.
+/// No journal is longer: a longer one would not be read.
 pub const MOST_BYTES: u64 = 1024 * 1024;
+
+/// What of a journal is not renames, with room for what is added to it later: attempts, reasons, times.
+const BESIDE_THE_RENAMES: usize = 64 * 1024;
 
 /// One step of a job, in the order in which a good one takes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -193,6 +197,17 @@ impl Journal {
         serde_json::to_string(self)
     }
 
+    /// Notes what is renamed.
+    ///
+    /// # Errors
+    ///
+    /// Says why not and what to do, where the journal could not be read again: it stays as it was.
+    pub fn plan(&mut self, renames: Vec<Rename>) -> Result<(), String> {
+        check_size(&renames)?;
+        self.renames = renames;
+        Ok(())
+    }
+
     /// Notes that `step` begins.
     pub fn begin(&mut self, step: Step) {
         self.step = step;
@@ -229,6 +244,24 @@ impl Journal {
             None => format!("the restore of {}", self.backup),
         }
     }
+}
+
+/// Whether a journal with these renames could be read again, and so could the record of what they put aside.
+///
+/// # Errors
+///
+/// Says why not and what to do.
+pub fn check_size(renames: &[Rename]) -> Result<(), String> {
+    let size = serde_json::to_vec(renames).map_or(usize::MAX, |text| text.len());
+    if size.saturating_add(BESIDE_THE_RENAMES) as u64 <= MOST_BYTES {
+        return Ok(());
+    }
+    Err(format!(
+        "{} files and folders would be renamed, more than a restore can keep track of: remove from {} what is named local_* \
+         and is not Synapse's, which has local_content and local_thumbnails",
+        renames.len(),
+        names::MEDIA_STORE
+    ))
 }
 
 mod components {
@@ -303,6 +336,31 @@ mod tests {
         }
         assert!(Journal::parse(&text.as_bytes()[..text.len() - 1]).is_err());
         assert!(Journal::parse(b"").is_err());
+    }
+
+    /// A journal with as many renames as it takes, in a job that goes as badly as it can.
+    #[test]
+    fn journal_that_could_not_be_read_again_is_not_planned() {
+        let local = |count| {
+            let paths = (0..count).map(|n| format!("/data/media_store/local_{n}"));
+            renames::plan(paths.collect(), &[], &[])
+        };
+        let fits = |count| check_size(&local(count)).is_ok();
+        let most = (1..100).find(|thousands| !fits(thousands * 1000)).unwrap() * 1000 - 1000;
+        let mut journal = journal();
+        journal.plan(local(most)).unwrap();
+        for step in Step::ALL {
+            journal.begin(step);
+        }
+        journal.setback = Some("x".repeat(10_000));
+        journal.trouble = journal.setback.clone();
+        let text = journal.to_text().unwrap();
+        assert!(text.len() as u64 <= MOST_BYTES, "{}", text.len());
+        assert_eq!(journal.renames.len(), most);
+
+        let said = journal.plan(local(most + 1000)).unwrap_err();
+        assert!(said.contains("/data/media_store"), "{said}");
+        assert_eq!(journal.renames.len(), most);
     }
 
     #[test]

@@ -40,6 +40,9 @@ const REMOVE_DEADLINE: Duration = Duration::from_hours(2);
 /// What a killed job left running ends within seconds.
 const LOCK: Duration = Duration::from_secs(30);
 
+/// Three times what survey.py looks at, and more.
+const MOST_SAID_BYTES: usize = 4 * 1024 * 1024;
+
 /// The exit code of who did not get the lock.
 const LOCKED: i32 = 75;
 
@@ -223,7 +226,7 @@ async fn run(
         .working_dir("/")
         .timeout(deadline)
         .stdin(Stdin::Bytes(order.to_string().into_bytes()))
-        .output_limit_bytes(1024 * 1024)
+        .output_limit_bytes(MOST_SAID_BYTES)
         .output()
         .await;
     let output = ran.map_err(|error| MovesError::Gone(error_chain(&error)))?;

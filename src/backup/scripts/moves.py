@@ -59,7 +59,7 @@ def checked_live(data, path):
     if not plain or parts[0].startswith(OURS) or parts[0] == "lost+found":
         give_up(USAGE, f"{path} must not be moved")
     inside = "/".join(parts)
-    if inside in NEVER_MOVED or inside.startswith(("media_store/remote_", "media_store/url_cache")):
+    if inside in NEVER_MOVED:
         give_up(USAGE, f"{path} must not be moved")
     return path
 
@@ -81,8 +81,8 @@ def holds_data(folder):
     """Whether there is anything but folders below a folder."""
     if kind(folder) is None:
         return False
-    for _, folders, files in os.walk(folder, onerror=raise_it):
-        if files or any(os.path.islink(name) for name in folders):
+    for above, folders, files in os.walk(folder, onerror=raise_it):
+        if files or any(os.path.islink(os.path.join(above, name)) for name in folders):
             return True
     return False
 

@@ -21,7 +21,8 @@ def write(path, value):
     remove(part)
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
-        json.dump(value, file)
+        # As long as the journal that lists the same: the charm reads neither where it is longer.
+        json.dump(value, file, ensure_ascii=False, separators=(",", ":"))
         file.write("\n")
         file.flush()
         os.fsync(descriptor)

@@ -5,6 +5,9 @@
 # Tells which of the paths are there, and of the `local_*` in the media store; which of them lie on another filesystem than
 # the volume; how much room there is; and, where asked for, what they take and what the image's Synapse can read.
 
+# Three lists of so many paths are fewer bytes than the charm takes.
+MOST_PATHS_BYTES = 1024 * 1024
+
 
 def size_of(path):
     status = os.lstat(path)
@@ -22,9 +25,21 @@ def size_of(path):
 
 def local_media(media_store):
     try:
-        return sorted(os.path.join(media_store, name) for name in os.listdir(media_store) if name.startswith("local_"))
+        found = sorted(os.path.join(media_store, name) for name in os.listdir(media_store) if name.startswith("local_"))
     except FileNotFoundError:
         return []
+    for path in found:
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            give_up(DATA, f"{path!r} is no UTF-8: it is nothing of Synapse's, remove it")
+    if sum(len(json.dumps(path)) for path in found) > MOST_PATHS_BYTES:
+        give_up(
+            DATA,
+            f"{len(found)} files and folders would be renamed, more than a restore can keep track of: remove from "
+            f"{media_store} what is named local_* and is not Synapse's, which has local_content and local_thumbnails",
+        )
+    return found
 
 
 def on_another_filesystem(data, paths):
