@@ -5,7 +5,7 @@ beside it chooses:
 
 - `calls`: runs the charm under strace, which stops it at process starts and ends only (a seccomp filter). The charm's own
   time is from its execve to its exit, less the time during which a hook command was there. What strace costs falls
-  almost wholly into the latter.
+  almost wholly into the latter. What the charm does beside a running hook command is not counted; the whole time has it.
 - `memory`: lets bash wait for the charm and then becomes a Python that asks the kernel for the peak memory of the
   children. Hook commands count too, but need less than the charm.
 - `plain`: runs the charm.
