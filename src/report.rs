@@ -1,6 +1,7 @@
 //! The one place that tells Juju how a dispatch went: status, action result or failure, exit
 //! code.
 
+use jiff::Timestamp;
 use jujuna::{Event, Juju, Outcome, Status, exit_code};
 
 use crate::apply::Applied;
@@ -82,15 +83,17 @@ fn tell(route: &Route, ended: Ended, juju: &mut Juju) -> anyhow::Result<Outcome>
     })
 }
 
-/// A failing action writes nothing but its reason, and what S3 was seen to hold: half a deletion stays when it fails.
+/// A failing action writes nothing but its reason, what S3 was seen to hold (half a deletion stays when it fails), and that a
+/// backup failed.
 fn tell_action(applied: Applied, before: &Memory, juju: &mut Juju) -> anyhow::Result<()> {
     if let Some(reason) = applied.failure {
         juju.discard();
-        if applied.memory.store != before.store {
-            let seen = Memory {
-                store: applied.memory.store,
-                ..before.clone()
-            };
+        let seen = Memory {
+            store: applied.memory.store,
+            backup_failure: applied.memory.backup_failure,
+            ..before.clone()
+        };
+        if seen != *before {
             remember(&seen, juju)?;
         }
         juju.action_fail(reason);
@@ -102,15 +105,13 @@ fn tell_action(applied: Applied, before: &Memory, juju: &mut Juju) -> anyhow::Re
 }
 
 fn unit_status(state: &State, applied: &Applied) -> Status {
+    // An action may have taken hours since the state was read.
+    let now = Timestamp::now();
+    let (store, memory) = (&state.backup.store, &applied.memory);
     let mut conditions = applied.conditions.clone();
-    conditions.extend(status::store_condition(
-        &state.backup.store,
-        &applied.memory,
-    ));
-    status::compose(
-        &conditions,
-        &status::backup_line(&state.backup.store, &applied.memory, state.now),
-    )
+    conditions.extend(status::store_condition(store, memory));
+    conditions.extend(status::failed_backup(store, memory, now));
+    status::compose(&conditions, &status::backup_line(store, memory, now))
 }
 
 fn remember(memory: &Memory, juju: &mut Juju) -> anyhow::Result<()> {

@@ -21,7 +21,7 @@ use crate::synapse::homeserver_yaml::Settings;
 use crate::synapse::names;
 
 pub use backup_store::{BackupSettings, PassphraseSetting, Store};
-pub use memory::{LastBackup, Memory, ShownVersion, StoreMemory, StoreProblem};
+pub use memory::{BackupFailure, LastBackup, Memory, ShownVersion, StoreMemory, StoreProblem};
 pub use request::Request;
 pub(crate) use workload::pebble_condition;
 pub use workload::{Busy, IDENTITY_LABEL, KnownIdentity, Ready, Service, Volume, Workload};

@@ -118,6 +118,13 @@ fn path_of_another_deployment_is_taken_over_only_when_told() {
             message.contains(cause) && message.contains("take-over=true"),
             "{message}"
         );
+        // Whoever looks at the status, and not at the task, sees it too: also after the next hook.
+        let failed =
+            |message: &str| message.contains("create-backup failed") && message.contains(cause);
+        assert!(failed(&deployment.shown(UNIT).message));
+        must(deployment.juju.fire(UNIT, "update-status"));
+        deployment.settle();
+        assert!(failed(&deployment.shown(UNIT).message));
         // Looking is always allowed.
         assert_eq!(deployment.listed(), []);
         assert_eq!(
@@ -128,6 +135,11 @@ fn path_of_another_deployment_is_taken_over_only_when_told() {
         let outcome = deployment.done("create-backup", json!({"take-over": true}));
         let id = outcome.result("backup-id").unwrap().to_owned();
         assert_eq!(deployment.listed(), [(id.clone(), "finished".to_owned())]);
+        let shown = deployment.shown(UNIT);
+        assert!(
+            shown.message.starts_with("last backup just now"),
+            "{shown:?}"
+        );
         // From now on it is ours.
         deployment.create_backup();
         deployment.server.remove(BUCKET, "");

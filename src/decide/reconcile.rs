@@ -258,8 +258,8 @@ pub(crate) fn service_condition(service: &Service, healthy: bool) -> Option<Cond
             "synapse: stopped; the next hook starts it",
         )),
         _ => Some(Condition::blocked(
-            "synapse: ends by itself right after its start, see its log: juju ssh --container synapse <unit> pebble \
-             logs synapse",
+            "synapse: ends by itself right after its start: `pebble logs synapse` in this unit's container synapse (juju \
+             ssh --container synapse) tells why",
         )),
     }
 }

@@ -75,6 +75,15 @@ pub fn store_condition(store: &Store, memory: &Memory) -> Option<Condition> {
     (!problem.passing).then(|| Condition::blocked(format!("backup: {}", problem.text)))
 }
 
+/// Returns that the last `create-backup` failed.
+pub fn failed_backup(store: &Store, memory: &Memory, now: Timestamp) -> Option<Condition> {
+    let failure = memory.backup_failure.as_ref()?;
+    matches!(store, Store::Ready(_)).then(|| {
+        let when = age(now.duration_since(failure.failed_at));
+        Condition::note(format!("create-backup failed {when}: {}", failure.reason))
+    })
+}
+
 fn age(duration: SignedDuration) -> String {
     let minutes = duration.as_mins();
     match minutes {

@@ -3,6 +3,7 @@
 mod actions;
 mod reconcile;
 mod restore;
+mod status;
 
 use std::time::Duration;
 
@@ -108,6 +109,7 @@ fn running_server() -> State {
         existed: Some(NAME.into()),
         replanned: Some(rendered.digest),
         setback: None,
+        backup_failure: None,
     };
     state
 }

@@ -16,6 +16,7 @@ const STORE: &str = "backup-store";
 const EXISTED: &str = "server-existed";
 const REPLANNED: &str = "replanned";
 const SETBACK: &str = "restore-setback";
+const BACKUP_FAILURE: &str = "backup-failure";
 
 /// What is remembered, typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct Memory {
     /// What a job whose action was gone did not do, and why: nobody else was told. Until the next one of its kind, or a
     /// backup.
     pub setback: Option<String>,
+    /// How the last `create-backup` failed; until one succeeds.
+    pub backup_failure: Option<BackupFailure>,
 }
 
 /// The version that `juju status` shows.
@@ -79,6 +82,15 @@ pub struct LastBackup {
     pub size_bytes: u64,
 }
 
+/// A `create-backup` that failed, as the status speaks of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupFailure {
+    /// When it had failed.
+    pub failed_at: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
 impl Memory {
     /// Returns what Juju's unit state `map` says. What cannot be read counts as forgotten.
     pub fn from_map(map: &BTreeMap<String, String>) -> Self {
@@ -94,6 +106,9 @@ impl Memory {
             existed: map.get(EXISTED).cloned(),
             replanned: map.get(REPLANNED).cloned(),
             setback: map.get(SETBACK).cloned(),
+            backup_failure: map
+                .get(BACKUP_FAILURE)
+                .and_then(|text| serde_json::from_str(text).ok()),
         }
     }
 
@@ -102,7 +117,7 @@ impl Memory {
     /// # Errors
     ///
     /// Fails when a value cannot be written as JSON, which is a bug.
-    pub fn to_fields(&self) -> Result<[(&'static str, Option<String>); 7], serde_json::Error> {
+    pub fn to_fields(&self) -> Result<[(&'static str, Option<String>); 8], serde_json::Error> {
         Ok([
             (
                 STORAGE,
@@ -123,6 +138,13 @@ impl Memory {
             (EXISTED, self.existed.clone()),
             (REPLANNED, self.replanned.clone()),
             (SETBACK, self.setback.clone()),
+            (
+                BACKUP_FAILURE,
+                self.backup_failure
+                    .as_ref()
+                    .map(serde_json::to_string)
+                    .transpose()?,
+            ),
         ])
     }
 }
@@ -155,6 +177,10 @@ mod tests {
             existed: Some("a.example".into()),
             replanned: Some("ef".into()),
             setback: Some("x".into()),
+            backup_failure: Some(BackupFailure {
+                failed_at: Timestamp::UNIX_EPOCH,
+                reason: "y".into(),
+            }),
         };
         let map = memory
             .to_fields()

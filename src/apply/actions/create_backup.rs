@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use super::told::Told;
 use crate::apply::{Applied, Halt, Outside};
-use crate::backup::{self, CreateJob, Receipt, workload_tools};
+use crate::backup::{self, BackupError, CreateJob, Receipt, workload_tools};
 use crate::plan::CreateBackup;
-use crate::state::{LastBackup, StoreMemory};
+use crate::state::{BackupFailure, LastBackup, Memory, StoreMemory};
 use crate::synapse::names;
 
 pub(in crate::apply) async fn create_backup(
@@ -40,8 +40,13 @@ pub(in crate::apply) async fn create_backup(
         &job,
         &mut told,
     );
-    let receipt = made.await?;
-    applied.memory.setback = None;
+    let receipt = made
+        .await
+        .inspect_err(|error| remember_failure(error, &mut applied.memory))?;
+    applied.memory.backup_failure = None;
+    if let Some(setback) = applied.memory.setback.take() {
+        applied.conditions.retain(|known| known.text != setback);
+    }
     applied.memory.store = Some(StoreMemory {
         parameters: request.parameters.hash(),
         checked_at: Timestamp::now(),
@@ -53,6 +58,18 @@ pub(in crate::apply) async fn create_backup(
     });
     applied.results.extend(receipt_results(&receipt));
     Ok(())
+}
+
+/// The task's own failure is soon out of sight, and whoever looks at the status must not think that all is well.
+fn remember_failure(error: &BackupError, memory: &mut Memory) {
+    memory.backup_failure = Some(BackupFailure {
+        failed_at: Timestamp::now(),
+        reason: error.to_string(),
+    });
+    if let Some(store) = &mut memory.store {
+        // What S3 answered before may be true no longer: the next hook asks.
+        store.checked_at = Timestamp::UNIX_EPOCH;
+    }
 }
 
 fn receipt_results(receipt: &Receipt) -> Vec<(String, String)> {
