@@ -15,6 +15,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use deployment::{BUCKET, Deployment, UNIT, must, names_in, own};
 use processes::synapse_since;
+use s3_server::S3Server;
 use serde_json::{Value, json};
 
 type Change = fn(&mut Value);
@@ -302,6 +303,25 @@ fn more_media_folders_than_a_journal_can_list_are_refused_and_nothing_is_stopped
     );
     let said = ground.refused(json!({"backup-id": ground.backup}));
     assert!(!said.contains("not done"), "{said}");
+}
+
+/// Without the waker, a charm that dies after the stop leaves the server down until somebody looks.
+#[test]
+fn restore_whose_waker_does_not_stay_up_goes_back_before_anything_is_renamed() {
+    let deployment = Deployment::empty(S3Server::start());
+    let image = deployment.image_without("restless", &["/usr/bin/sleep"]);
+    deployment.deploy("synapse", &image, &deployment.settings());
+    deployment.wait_active(UNIT);
+    let backup = deployment.create_backup();
+    let database = |deployment: &Deployment| files(deployment)["homeserver.db"];
+    let before = database(&deployment);
+    let said = deployment.refused(UNIT, "restore-backup", json!({"backup-id": backup}));
+    assert!(
+        said.contains("all is as it was before") && said.contains("job-waker"),
+        "{said}"
+    );
+    deployment.wait_active(UNIT);
+    assert_eq!(database(&deployment), before);
 }
 
 #[test]

@@ -79,6 +79,7 @@ pub(super) async fn restore_backup(
             progress: &mut told,
             staged: None,
         }),
+        waking: None,
         journal,
     };
     let left = driver.begin().await;
@@ -130,6 +131,7 @@ pub(super) async fn undo_restore(
         run_as: site.run_as,
         patience: Patience::OfAnAction,
         bring: None,
+        waking: None,
         journal,
     };
     let left = driver.begin().await;
@@ -159,6 +161,7 @@ pub(super) async fn resume(
             Patience::OfAHook
         },
         bring: None,
+        waking: None,
         journal: job.journal,
     };
     let left = if job.go_back {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jujuna::{Juju, Status};
-use pebble_client::{ChangeSelect, Client, ErrorKind, LayerMode, ServiceStatus, WriteFile};
+use pebble_client::{
+    ChangeId, ChangeSelect, Client, ErrorKind, LayerMode, ServiceStatus, WriteFile,
+};
 use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, sleep};
 
@@ -81,12 +83,16 @@ pub(super) async fn replan(restarts: bool, juju: &Juju, pebble: &Client) -> Resu
     if restarts {
         juju.status_set(&Status::Maintenance("starting Synapse".to_owned()))?;
     }
-    let_changes_end(pebble).await?;
+    let_changes_end(pebble, None).await?;
     let change = pebble.replan().await?;
     match pebble.wait_change(&change, START_WAIT).await {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::ChangeFailed => {
             tracing::error!("{}", error_chain(&error));
+            // Of a job that went back because of it, the waker is started anew too, and fails again.
+            if Service::read(pebble).await?.is_active() {
+                return Ok(());
+            }
             Err(not_running(&Service {
                 status: Some(ServiceStatus::Error),
                 since: None,
@@ -96,10 +102,11 @@ pub(super) async fn replan(restarts: bool, juju: &Juju, pebble: &Client) -> Resu
     }
 }
 
-/// A dispatch that was killed leaves its change behind, and Pebble refuses to start what another change is stopping.
-pub(super) async fn let_changes_end(pebble: &Client) -> Result<(), Halt> {
+/// A dispatch that was killed leaves its change behind, and Pebble refuses to start what another change is stopping. One's
+/// `own` change is not waited for.
+pub(super) async fn let_changes_end(pebble: &Client, own: Option<&ChangeId>) -> Result<(), Halt> {
     for change in pebble.changes(ChangeSelect::InProgress, None).await? {
-        if !CHANGES_OF_SERVICES.contains(&change.kind.as_str()) {
+        if !CHANGES_OF_SERVICES.contains(&change.kind.as_str()) || own == Some(&change.id) {
             continue;
         }
         match pebble.wait_change(&change.id, START_WAIT).await {

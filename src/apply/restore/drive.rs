@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jujuna::{Juju, Status};
-use pebble_client::Client;
+use pebble_client::{ChangeId, Client};
 
 use super::bring::Bring;
 use super::{steps, trial};
@@ -45,6 +45,8 @@ pub(super) struct Driver<'a> {
     pub(super) journal: Journal,
     /// How the backup is brought; only the action that began the job can.
     pub(super) bring: Option<Bring<'a>>,
+    /// Pebble's start of the waker, as long as nobody waited for its end: it takes a second, in which Synapse stops.
+    pub(super) waking: Option<ChangeId>,
 }
 
 /// Why a step was left in the middle. The journal stays as it is: the next dispatch takes the step up.
@@ -122,12 +124,17 @@ impl Driver<'_> {
     async fn prepare(&self, next: &Next) -> Result<(), Halt> {
         match next {
             Next::Begin(Step::Finish) | Next::Back(Step::Finish, _) | Next::Blocked(_) => Ok(()),
-            _ => match steps::wake(self).await {
+            _ => match self.wake().await {
                 Ok(()) => Ok(()),
                 Err(Broken::Gone(halt)) => Err(halt),
                 Err(Broken::Failed(why)) => Err(Halt::Condition(Condition::waiting(why))),
             },
         }
+    }
+
+    async fn wake(&self) -> Result<(), Broken> {
+        let waking = steps::wake(self).await?;
+        steps::be_woken(self.pebble, &waking).await
     }
 
     async fn run(&mut self, first: Next) -> Result<Left, Halt> {
@@ -182,17 +189,18 @@ impl Driver<'_> {
                 bring.run(self.pebble, &mut self.journal).await?;
             }
             Step::Wake => {
-                // What cannot be renamed is found out before anything is stopped, while Pebble makes sure of the waker.
-                let planning = Box::pin(steps::plan_renames(self));
-                let (woken, renames) = tokio::join!(steps::wake(self), planning);
-                woken?;
-                journal::check_size(&renames?).map_err(Broken::Failed)?;
+                self.waking = Some(steps::wake(self).await?);
+                // What cannot be renamed is found out before anything is stopped.
+                let renames = Box::pin(steps::plan_renames(self)).await?;
+                journal::check_size(&renames).map_err(Broken::Failed)?;
             }
             Step::Stop => {
                 self.show("stopping Synapse");
-                steps::stop(self.pebble).await?;
-                let renames = steps::plan_renames(self).await?;
+                steps::stop(self.pebble, self.waking.as_ref()).await?;
+                let renames = Box::pin(steps::plan_renames(self)).await?;
                 self.journal.plan(renames).map_err(Broken::Failed)?;
+                // From the first rename on nobody may be left who would not be woken.
+                self.be_woken().await?;
             }
             Step::Swap => {
                 self.show("swapping the data");
@@ -206,16 +214,37 @@ impl Driver<'_> {
             Step::Judge => return trial::judge(self).await,
             Step::PublicStart => {
                 // What runs on trial must not be taken for a public one once the journal is gone.
-                steps::stop(self.pebble).await?;
+                steps::stop(self.pebble, None).await?;
                 steps::keep(self).await?;
             }
             Step::SwapBack => {
                 self.show("swapping the data back");
                 steps::swap(self, true).await?;
             }
-            Step::Finish => on_volume::remove_journal(self.pebble).await?,
+            Step::Finish => {
+                // The reconcile that follows stops the waker, and must not meet its start.
+                if let Err(error) = self.be_woken().await {
+                    tracing::debug!("{error:?}");
+                }
+                on_volume::remove_journal(self.pebble).await?;
+            }
         }
         Ok(Observation::Done)
+    }
+
+    /// Waits for the end of the waker's start, if nobody did yet. One that does not stay up is not tried again and again: a
+    /// replan would try too, and fail with it.
+    async fn be_woken(&mut self) -> Result<(), Broken> {
+        let Some(waking) = self.waking.take() else {
+            return Ok(());
+        };
+        let woken = steps::be_woken(self.pebble, &waking).await;
+        if let Err(Broken::Failed(_)) = &woken
+            && let Err(error) = steps::stop_waker(self.pebble).await
+        {
+            tracing::debug!("{error}");
+        }
+        woken
     }
 
     async fn give_up(&mut self, why: &str) -> Result<Left, Halt> {

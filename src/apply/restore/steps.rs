@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pebble_client::{Client, LayerMode};
+use pebble_client::{ChangeId, Client, LayerMode};
 
 use super::drive::{Broken, Driver};
 use crate::apply::workload;
@@ -19,16 +19,21 @@ use crate::synapse::names;
 /// Longer than a service's kill-delay.
 const SERVICE_WAIT: Duration = Duration::from_secs(40);
 
-/// Lets Pebble wake the charm, and nothing else. What runs goes on running.
-pub(super) async fn wake(driver: &Driver<'_>) -> Result<(), Broken> {
+/// Lets Pebble wake the charm, and nothing else. What runs goes on running. Returns Pebble's change, which ends when Pebble
+/// has seen the waker run for a second.
+pub(super) async fn wake(driver: &Driver<'_>) -> Result<ChangeId, Broken> {
     let layer = Layer::of_job(driver.run_as).to_yaml();
     let layer = layer.map_err(|error| Broken::Failed(error.to_string()))?;
     let pebble = driver.pebble;
     pebble
         .add_layer(names::LAYER_LABEL, &layer, LayerMode::Combine)
         .await?;
-    let change = pebble.start(&[names::WAKER]).await?;
-    pebble.wait_change(&change, SERVICE_WAIT).await?;
+    Ok(pebble.start(&[names::WAKER]).await?)
+}
+
+/// Waits until it is certain that the charm is woken.
+pub(super) async fn be_woken(pebble: &Client, waking: &ChangeId) -> Result<(), Broken> {
+    pebble.wait_change(waking, SERVICE_WAIT).await?;
     Ok(())
 }
 
@@ -39,9 +44,9 @@ pub(in crate::apply) async fn stop_waker(pebble: &Client) -> Result<(), pebble_c
     Ok(())
 }
 
-/// Stops Synapse, if it runs, and looks.
-pub(super) async fn stop(pebble: &Client) -> Result<(), Broken> {
-    workload::let_changes_end(pebble).await?;
+/// Stops Synapse, if it runs, and looks. The start of the waker is not waited for.
+pub(super) async fn stop(pebble: &Client, waking: Option<&ChangeId>) -> Result<(), Broken> {
+    workload::let_changes_end(pebble, waking).await?;
     if Service::read(pebble).await?.status.is_some() {
         let change = pebble.stop(&[names::SERVICE]).await?;
         pebble.wait_change(&change, SERVICE_WAIT).await?;
@@ -80,7 +85,7 @@ pub(super) async fn plan_renames(driver: &Driver<'_>) -> Result<Vec<Rename>, Bro
 
 /// Swaps, or swaps back. Synapse must not have the data open, whoever may have started it.
 pub(super) async fn swap(driver: &Driver<'_>, back: bool) -> Result<(), Broken> {
-    stop(driver.pebble).await?;
+    stop(driver.pebble, None).await?;
     moves::swap(driver.pebble, &driver.journal, names::JOURNAL, back).await?;
     Ok(())
 }

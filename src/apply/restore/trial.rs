@@ -26,7 +26,7 @@ const START_WAIT: Duration = Duration::from_mins(1);
 /// Starts Synapse with the identity that is on the volume now.
 pub(super) async fn start(driver: &Driver<'_>) -> Result<(), Broken> {
     let Driver { pebble, run_as, .. } = driver;
-    steps::stop(pebble).await?;
+    steps::stop(pebble, None).await?;
     let identity = read_identity(driver).await?;
     let bug = |error: serde_saphyr::ser::Error| Broken::Failed(error.to_string());
     let yaml =

@@ -27,9 +27,9 @@ const BESIDE_THE_RENAMES: usize = 64 * 1024;
 pub enum Step {
     /// The backup is brought to the volume and checked. Synapse runs.
     Stage,
-    /// From here on Pebble wakes the charm every 15 s, and no longer looks after Synapse.
+    /// Pebble begins to wake the charm every 15 s, and no longer looks after Synapse.
     Wake,
-    /// Synapse is stopped.
+    /// Synapse is stopped. Nothing is renamed before what wakes the charm was seen to stay up.
     Stop,
     /// What is live is put aside and what is new takes its place: renames and nothing else.
     Swap,
