@@ -7,6 +7,8 @@
 
 #[path = "support/deployment.rs"]
 mod deployment;
+#[path = "support/legacy.rs"]
+mod legacy;
 #[path = "support/processes.rs"]
 mod processes;
 #[path = "support/s3_server.rs"]
@@ -14,7 +16,7 @@ mod s3_server;
 
 use std::fs;
 
-use deployment::{BUCKET, Deployment, PASSPHRASE, UNIT, command, must};
+use deployment::{BUCKET, Deployment, PASSPHRASE, UNIT, must};
 use juju_sim::TaskOutcome;
 use processes::synapse_since;
 use serde_json::{Value, json};
@@ -200,36 +202,14 @@ fn bad_backup_fails_and_is_recorded_so_but_not_for_what_is_not_its_fault() {
     assert_eq!(records(&deployment, begun), [""; 0]);
 }
 
-/// Makes a backup as the Python charm does, of a Synapse that does not write meanwhile.
-fn put_legacy(deployment: &Deployment) {
-    let script = r#"
-        set -euo pipefail
-        work=$(mktemp -d)
-        trap 'gpgconf --homedir "$work" --kill all; rm -rf "$work"' EXIT
-        printf %s "$PASSPHRASE" >"$work/passphrase"
-        cd "$DATA"
-        tar -c --transform 's,^,data/,' -- *.key homeserver.db* media_store/local_* |
-            gpg --homedir "$work" --batch --no-symkey-cache --pinentry-mode loopback --passphrase-file "$work/passphrase" \
-                --symmetric
-    "#;
-    let file = deployment.data().join("../legacy");
-    command("bash", |bash| {
-        bash.args(["-c", &format!("({script}) >\"$FILE\"")])
-            .env("DATA", deployment.data())
-            .env("FILE", &file)
-            .env("PASSPHRASE", PASSPHRASE)
-    });
-    let archive = fs::read(&file).unwrap();
-    deployment.server.put_object(BUCKET, LEGACY, &archive);
-}
-
 #[test]
 fn legacy_backup_and_one_of_a_lost_server_are_verified() {
     let deployment = Deployment::with_backups("upstream");
     deployment.done("register-user", json!({"username": "alice"}));
     deployment.write("media_store/local_content/aa/bb/cc", &vec![7; 1_000_000]);
     let id = deployment.create_backup();
-    put_legacy(&deployment);
+    let archive = legacy::archive_of(&deployment);
+    deployment.server.put_object(BUCKET, LEGACY, &archive);
     let found = verify(&deployment, LEGACY);
     assert_eq!(text(&found, "users"), "1");
     verify(&deployment, LEGACY);

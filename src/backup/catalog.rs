@@ -31,6 +31,9 @@ use entry::{LegacyObjects, Objects};
 /// What all ids, ours and the Python charm's, begin with.
 pub const ID_PREFIX: &str = "backup-";
 
+/// What the Python charm puts before an id where it has no path: it joins the two by a slash all the same.
+const WITHOUT_PATH: &str = "/";
+
 /// The backups of one path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Catalog {
@@ -71,9 +74,23 @@ pub async fn list(s3_client: &S3Client) -> Result<Catalog, S3Error> {
     let take = |object: ObjectInfo| {
         reader.take(&object);
     };
-    s3_client.list(ID_PREFIX, take).await?;
+    list_named(s3_client, ID_PREFIX, take).await?;
     // Ages are told by the clock that stamped the objects.
     Ok(reader.finish(s3_client.server_now().unwrap_or_else(Timestamp::now)))
+}
+
+/// Hands over every object whose name begins so, those of the Python charm without a path too.
+async fn list_named(
+    s3_client: &S3Client,
+    prefix: &str,
+    mut take: impl FnMut(ObjectInfo),
+) -> Result<(), S3Error> {
+    s3_client.list(prefix, &mut take).await?;
+    if s3_client.is_without_path() {
+        let prefix = format!("{WITHOUT_PATH}{prefix}");
+        s3_client.list(&prefix, take).await?;
+    }
+    Ok(())
 }
 
 /// Whether the path holds a finished backup of this server: then an empty volume is no new server.
@@ -98,6 +115,11 @@ pub async fn has_finished_backup_of(
             Ok(true)
         }
     }
+}
+
+/// The name that a backup of the Python charm would have below a path.
+fn legacy_name(key: &str) -> &str {
+    key.strip_prefix(WITHOUT_PATH).unwrap_or(key)
 }
 
 /// What ids are sorted by: the digits of their time, to the second in ours and finer in the Python charm's, then the whole.
@@ -136,7 +158,7 @@ impl Reader {
             let (id, record) = (id.parse().ok()?, record.parse().ok()?);
             self.legacy.entry(id).or_default().take_record(record);
         } else {
-            let id = object.key.parse().ok()?;
+            let id = legacy_name(&object.key).parse().ok()?;
             self.legacy.entry(id).or_default().take_archive(object);
         }
         Some(())

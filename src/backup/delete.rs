@@ -171,7 +171,7 @@ async fn abort_uploads(s3_client: &S3Client, id: &AnyBackupId) {
 /// last, so that what is left is listed to the end.
 fn in_order(mut objects: Vec<ObjectInfo>, id: &AnyBackupId) -> Vec<ObjectInfo> {
     let rank = |object: &ObjectInfo| match id {
-        AnyBackupId::Legacy(id) => u8::from(object.key != id.as_str()),
+        AnyBackupId::Legacy(id) => u8::from(!object.key.ends_with(id.as_str())),
         AnyBackupId::Ours(id) => {
             let folder = id.object("");
             let name = object.key.strip_prefix(&folder).unwrap_or_default();

@@ -138,6 +138,11 @@ impl S3Client {
         }
     }
 
+    /// Whether names are the whole keys.
+    pub fn is_without_path(&self) -> bool {
+        self.path.is_empty()
+    }
+
     /// Hands over every object whose name under the path begins with `prefix`, page by page, names relative to the path.
     /// All or an error, never silently short.
     ///
@@ -149,19 +154,22 @@ impl S3Client {
         mut take: impl FnMut(ObjectInfo),
     ) -> Result<(), S3Error> {
         let base = self.key("");
+        let key_prefix = self.key(prefix);
         let mut token = None;
         loop {
             let page = self
                 .client
                 .list_objects_v2()
                 .bucket(&self.bucket)
-                .prefix(self.key(prefix))
+                .prefix(&key_prefix)
                 .set_continuation_token(token.clone())
                 .send()
                 .await
                 .map_err(|error| classify::classify(error, format!("list {}", self.place)))?;
             let objects = page.contents().iter();
             objects
+                // A server that makes nothing of slashes answers with keys that do not begin so.
+                .filter(|object| object.key().is_some_and(|key| key.starts_with(&key_prefix)))
                 .filter_map(|object| object_info(object, &base))
                 .for_each(&mut take);
             if page.is_truncated() != Some(true) {

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use pebble_client::Client;
 
-use super::catalog::LegacyId;
 use super::catalog::manifest::Manifest;
+use super::catalog::{Entry, LegacyId};
 use super::components::Components;
 use super::job::{Operation, Progress, StagingError};
 use super::passphrase::Passphrase;
@@ -25,11 +25,25 @@ pub enum Origin {
     Ours(Box<Manifest>),
     /// One of the Python charm.
     Legacy {
-        /// Its id, which is its object's name.
+        /// Its id.
         id: LegacyId,
+        /// Its object, a name relative to the path.
+        object: String,
         /// The object's size.
         size_bytes: u64,
     },
+}
+
+impl Origin {
+    /// One of the Python charm, as a listing tells of it.
+    pub fn legacy(id: &LegacyId, entry: &Entry) -> Self {
+        let object = entry.legacy_object.clone();
+        Self::Legacy {
+            id: id.clone(),
+            object: object.unwrap_or_else(|| id.as_str().to_owned()),
+            size_bytes: entry.size_bytes,
+        }
+    }
 }
 
 /// What for.

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use pebble_client::{ChangeId, Client};
 
 use crate::deployment::{
-    BUCKET, DEADLINE, Deployment, ENDPOINT, PASSPHRASE, command, own, wait_until,
+    BUCKET, DEADLINE, Deployment, ENDPOINT, Model, PASSPHRASE, command, own, wait_until,
 };
 
 /// Where that charm puts the passphrase, on the volume.
@@ -58,6 +58,28 @@ pub fn back_up(deployment: &Deployment, id: &str) -> Made {
          /aws/dist/aws s3 cp --expected-size={size} - 's3://{BUCKET}/{S3_PATH}/{id}'"
     );
     run(deployment, &["/usr/bin/bash", "-c", &pipeline])
+}
+
+/// What such a backup is of a Synapse that does not write meanwhile, by the host's programs.
+pub fn archive_of(model: &Model) -> Vec<u8> {
+    let script = r#"
+        set -euo pipefail
+        work=$(mktemp -d)
+        trap 'gpgconf --homedir "$work" --kill all; rm -rf "$work"' EXIT
+        printf %s "$PASSPHRASE" >"$work/passphrase"
+        cd "$DATA"
+        tar -c --transform 's,^,data/,' -- *.key homeserver.db* media_store/local_* |
+            gpg --homedir "$work" --batch --no-symkey-cache --pinentry-mode loopback --passphrase-file "$work/passphrase" \
+                --symmetric
+    "#;
+    let file = model.data().join("../legacy");
+    command("bash", |bash| {
+        bash.args(["-c", &format!("({script}) >\"$FILE\"")])
+            .env("DATA", model.data())
+            .env("FILE", &file)
+            .env("PASSPHRASE", PASSPHRASE)
+    });
+    fs::read(&file).unwrap()
 }
 
 /// `*.key` and `homeserver.db*`, then `local_*` media, as Pebble lists them, each in single quotes.

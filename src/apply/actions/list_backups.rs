@@ -75,6 +75,7 @@ mod tests {
                 .unwrap(),
             state: BackupState::Finished,
             marker: None,
+            legacy_object: None,
             verified: vec!["verified-20261123-110203-failed.json".parse().unwrap()],
             modified: Timestamp::UNIX_EPOCH,
             size_bytes: 1 << 60,

@@ -167,6 +167,7 @@ mod tests {
                 modified: Timestamp::UNIX_EPOCH,
                 size_bytes: 7,
                 marker: None,
+                legacy_object: None,
                 verified: Vec::new(),
             },
             objects: Vec::new(),

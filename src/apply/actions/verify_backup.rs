@@ -106,12 +106,7 @@ async fn judge(
 async fn origin(client: &S3Client, entry: &Entry) -> Result<Origin, NotVerified> {
     let id = match &entry.id {
         AnyBackupId::Ours(id) => id,
-        AnyBackupId::Legacy(id) => {
-            return Ok(Origin::Legacy {
-                id: id.clone(),
-                size_bytes: entry.size_bytes,
-            });
-        }
+        AnyBackupId::Legacy(id) => return Ok(Origin::legacy(id, entry)),
     };
     match (entry.state, entry.marker) {
         (BackupState::Finished, Some(marker)) => {

@@ -112,10 +112,7 @@ async fn offer(
 ) -> Result<(Origin, Offer), String> {
     let id = match &entry.id {
         AnyBackupId::Legacy(id) => {
-            let origin = Origin::Legacy {
-                id: id.clone(),
-                size_bytes: entry.size_bytes,
-            };
+            let origin = Origin::legacy(id, entry);
             let offer = Offer {
                 file_bytes: entry.size_bytes,
                 ..Offer::default()

@@ -4,6 +4,7 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::ID_PREFIX;
 use super::id::{AnyBackupId, BackupId, LegacyId};
 use super::manifest::MarkerName;
 use super::verified::VerifiedName;
@@ -67,6 +68,8 @@ pub struct Entry {
     pub size_bytes: u64,
     /// The commit marker of a finished or damaged one of ours.
     pub marker: Option<MarkerName>,
+    /// The one object of a backup of the Python charm, a name relative to the path; absent of one of ours.
+    pub legacy_object: Option<String>,
     /// When it was verified and how that ended, newest first.
     pub verified: Vec<VerifiedName>,
 }
@@ -90,13 +93,16 @@ impl Entry {
 /// What a listing holds of one backup of the Python charm.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LegacyObjects {
-    archive: Option<(u64, Timestamp)>,
+    archive: Option<ObjectInfo>,
     verified: Vec<VerifiedName>,
 }
 
 impl LegacyObjects {
     pub(super) fn take_archive(&mut self, object: &ObjectInfo) {
-        self.archive = Some((object.size_bytes, object.modified));
+        // Whoever has copied it to where it can be found has the copy.
+        if self.archive.is_none() || object.key.starts_with(ID_PREFIX) {
+            self.archive = Some(object.clone());
+        }
     }
 
     pub(super) fn take_record(&mut self, name: VerifiedName) {
@@ -105,13 +111,14 @@ impl LegacyObjects {
 
     /// None where only the records are left of it.
     pub(super) fn entry(self, id: LegacyId) -> Option<Entry> {
-        let (size_bytes, modified) = self.archive?;
+        let archive = self.archive?;
         Some(Entry {
             id: AnyBackupId::Legacy(id),
             state: BackupState::Finished,
-            modified,
-            size_bytes,
+            modified: archive.modified,
+            size_bytes: archive.size_bytes,
             marker: None,
+            legacy_object: Some(archive.key),
             verified: newest_first(self.verified),
         })
     }
@@ -175,6 +182,7 @@ impl Objects {
                 .unwrap_or(0)
                 .saturating_add(self.media_bytes.unwrap_or(0)),
             marker: self.marker.map(|(marker, _)| marker),
+            legacy_object: None,
             verified: newest_first(self.verified),
         }
     }

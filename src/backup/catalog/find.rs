@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::id::{AnyBackupId, BackupChoice};
-use super::{Entry, Reader, list};
+use super::{Entry, Reader, legacy_name, list, list_named};
 use crate::backup::s3_client::{ObjectInfo, S3Client};
 use crate::backup::s3_error::S3Error;
 
@@ -70,7 +70,7 @@ pub struct Found {
 }
 
 /// The backup that is meant, in whatever state it is; `latest` is always a finished one of ours. One that has an id costs
-/// one request.
+/// one request, two without a path.
 ///
 /// # Errors
 /// When there is none, or the listing cannot be had.
@@ -85,7 +85,7 @@ pub async fn find(s3_client: &S3Client, choice: &BackupChoice) -> Result<Entry, 
     }
 }
 
-/// The backup of this id with its objects, by one request.
+/// The backup of this id with its objects, by one request, or two without a path.
 ///
 /// # Errors
 /// When there is none, or the listing cannot be had.
@@ -97,7 +97,7 @@ pub async fn find_objects(s3_client: &S3Client, id: &AnyBackupId) -> Result<Foun
             objects.push(object);
         }
     };
-    s3_client.list(id.as_str(), take).await?;
+    list_named(s3_client, id.as_str(), take).await?;
     let catalog = reader.finish(s3_client.server_now().unwrap_or_else(Timestamp::now));
     let mut entries = catalog.entries.into_iter();
     match entries.find(|entry| entry.id == *id) {
@@ -109,8 +109,10 @@ pub async fn find_objects(s3_client: &S3Client, id: &AnyBackupId) -> Result<Foun
 /// Another backup's id may begin with this one.
 fn belongs_to(key: &str, id: &AnyBackupId) -> bool {
     let rest = key.strip_prefix(id.as_str());
-    rest.is_some_and(|rest| match id {
-        AnyBackupId::Ours(_) => rest.starts_with('/'),
-        AnyBackupId::Legacy(_) => rest.is_empty() || rest.starts_with('.'),
-    })
+    match id {
+        AnyBackupId::Ours(_) => rest.is_some_and(|rest| rest.starts_with('/')),
+        AnyBackupId::Legacy(id) => {
+            legacy_name(key) == id.as_str() || rest.is_some_and(|rest| rest.starts_with('.'))
+        }
+    }
 }

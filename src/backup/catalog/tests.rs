@@ -147,6 +147,40 @@ fn records_beside_a_legacy_backup_are_no_backups() {
 }
 
 #[test]
+fn legacy_backup_of_a_charm_without_a_path_is_known_by_its_id_and_has_its_own_key() {
+    let legacy = "backup-20250102030405123456";
+    let slashed = format!("/{legacy}");
+    let entries = |keys: &[&str]| {
+        let mut reader = Reader::default();
+        for (index, key) in keys.iter().enumerate() {
+            reader.take(&object(key, index as u64, OLD));
+        }
+        reader.finish(NOW.parse().unwrap())
+    };
+    let record = format!("{legacy}.verified-20261123-110000-ok.json");
+    let found = entries(&[&slashed, &record]);
+    assert_eq!(found.foreign_objects, 0);
+    let entry = &found.entries[0];
+    assert_eq!((entry.id.as_str(), entry.verified.len()), (legacy, 1));
+    assert_eq!(entry.legacy_object.as_deref(), Some(slashed.as_str()));
+
+    for keys in [[legacy, &slashed], [&slashed, legacy]] {
+        let found = entries(&keys);
+        assert_eq!(found.entries.len(), 1);
+        let chosen = found.entries[0].legacy_object.as_deref();
+        assert_eq!(chosen, Some(legacy), "{keys:?}");
+    }
+    for foreign in [
+        "//backup-20250102030405123456",
+        "/backup-20261123-110000-00ff/started.json",
+        "/backup-20250102030405123456.verified-20261123-110000-ok.json",
+    ] {
+        let found = entries(&[foreign]);
+        assert_eq!((found.entries.len(), found.foreign_objects), (0, 1));
+    }
+}
+
+#[test]
 fn pages_go_from_new_to_old_and_say_what_is_left() {
     let mut reader = Reader::default();
     for second in 0..5 {
@@ -171,6 +205,7 @@ fn table_of_thousands_stays_small() {
         id: ID.parse().unwrap(),
         state: BackupState::InProgress,
         marker: None,
+        legacy_object: None,
         verified: Vec::new(),
         modified: NOW.parse().unwrap(),
         size_bytes: u64::MAX,

@@ -145,7 +145,7 @@ impl StagingJob {
                 format!("{}/{}", manifest.id, archive.object)
             }
             (Origin::Ours(manifest), None) => manifest.id.clone(),
-            (Origin::Legacy { id, .. }, _) => id.as_str().to_owned(),
+            (Origin::Legacy { object, .. }, _) => object.clone(),
         }
     }
 
