@@ -1,6 +1,4 @@
 //! A backup that the Python charm made without a path: its key begins with a slash, to the byte.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 #[path = "support/deployment.rs"]
 mod deployment;
 #[path = "support/exact_store.rs"]

@@ -12,6 +12,7 @@
 )]
 
 use std::fs;
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::PathBuf;
 
@@ -61,8 +62,22 @@ impl Deployment {
                 to: ForwardTarget::Tcp(server.https_address()),
             });
         }
+        Self::of(Model::empty(forwards), server)
+    }
+
+    /// The same where the units reach the server by something before it, and where the model has this folder, if any.
+    pub fn behind(server: S3Server, gate: SocketAddr, folder: Option<PathBuf>) -> Self {
+        server.create_bucket(BUCKET);
+        let forward = Forward {
+            listen: 8333,
+            to: ForwardTarget::Tcp(gate),
+        };
+        Self::of(Model::empty_in(folder, vec![forward]), server)
+    }
+
+    fn of(model: Model, server: S3Server) -> Self {
         Self {
-            model: Model::empty(forwards),
+            model,
             server,
             folder: tempfile::Builder::new()
                 .prefix("dp-")

@@ -64,7 +64,13 @@ impl Answer {
 impl Model {
     /// A model without applications, whose units reach servers of this machine.
     pub fn empty(forwards: Vec<Forward>) -> Self {
+        Self::empty_in(None, forwards)
+    }
+
+    /// The same in this folder, if any, whose path is short.
+    pub fn empty_in(folder: Option<PathBuf>, forwards: Vec<Forward>) -> Self {
         let juju = Juju::add_model(AddModel {
+            folder,
             pebble: Some(root().join(".tools/bin/pebble")),
             forwards,
             ..AddModel::default()
