@@ -83,14 +83,15 @@ fn tell(route: &Route, ended: Ended, juju: &mut Juju) -> anyhow::Result<Outcome>
     })
 }
 
-/// A failing action writes nothing but its reason, what S3 was seen to hold (half a deletion stays when it fails), and that a
-/// backup failed.
+/// A failing action writes nothing but its reason, what S3 was seen to hold (half a deletion stays when it fails), that a
+/// backup failed, and that an earlier failure of a restore is no news any more.
 fn tell_action(applied: Applied, before: &Memory, juju: &mut Juju) -> anyhow::Result<()> {
     if let Some(reason) = applied.failure {
         juju.discard();
         let seen = Memory {
             store: applied.memory.store,
             backup_failure: applied.memory.backup_failure,
+            setback: applied.memory.setback,
             ..before.clone()
         };
         if seen != *before {

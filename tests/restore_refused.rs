@@ -13,7 +13,7 @@ mod s3_server;
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 
-use deployment::{BUCKET, Deployment, UNIT, must, names_in, own};
+use deployment::{BUCKET, Deployment, PASSPHRASE, UNIT, must, names_in, own};
 use processes::synapse_since;
 use s3_server::S3Server;
 use serde_json::{Value, json};
@@ -245,6 +245,28 @@ fn dry_run_tells_what_would_change_and_changes_nothing() {
         );
     }
     assert!(said("warning").contains("old server"), "{outcome:?}");
+    ground
+        .deployment
+        .configure([("backup_passphrase", "another one")]);
+    let parameters = json!({"backup-id": "latest", "dry-run": true});
+    let wrong = ground.deployment.done("restore-backup", parameters);
+    let because = wrong.result("refused-because").unwrap_or_default();
+    assert!(because.contains("passphrase is not the one"), "{wrong:?}");
+    assert_eq!(wrong.result("would-be-refused"), Some("true"), "{wrong:?}");
+    ground
+        .deployment
+        .configure([("backup_passphrase", PASSPHRASE)]);
+    let left = names_in(&ground.deployment.container_root(UNIT).join("tmp"));
+    assert!(
+        !left.iter().any(|name| name.starts_with("synapse-charm")),
+        "{left:?}"
+    );
+    let hidden = names_in(&ground.deployment.data());
+    assert!(
+        !hidden.iter().any(|name| name.starts_with(".restore")),
+        "{hidden:?}"
+    );
+
     let only = json!({"backup-id": "latest", "dry-run": true, "components": "keys"});
     let keys = ground.deployment.done("restore-backup", only);
     let would = keys.result("would-replace").unwrap_or_default();

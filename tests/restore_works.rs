@@ -10,6 +10,7 @@ use std::fs;
 
 use deployment::{Deployment, UNIT, command, names_in, wait_until};
 use homeserver::{Fingerprint, Homeserver};
+use juju_sim::TaskOutcome;
 use serde_json::json;
 
 /// A filled server on which Synapse has done what it does by itself after its first start, so that two looks at it are alike.
@@ -81,8 +82,17 @@ fn restore_brings_back_everything_and_can_be_undone_and_discarded() {
     let second = outcome.result("restore-id").unwrap();
     assert_eq!(jobs(&deployment), [format!(".restore-{second}")]);
 
+    let known = |outcome: &TaskOutcome| outcome.result("what-to-know").unwrap().to_owned();
+    let said = known(&outcome);
+    assert!(
+        said.starts_with("The data from before the restore is live again"),
+        "{said}"
+    );
+
     // An undo can be undone.
-    deployment.done("undo-restore", json!({}));
+    let outcome = deployment.done("undo-restore", json!({}));
+    let said = known(&outcome);
+    assert!(said.contains("what the restore had brought"), "{said}");
     then.assert_told_by(&deployment);
     assert_eq!(extra(), (of_the_backup.clone(), of_the_backup));
     let [third] = jobs(&deployment).try_into().unwrap();
@@ -145,4 +155,15 @@ fn parts_of_a_backup_are_restored_and_the_rest_stays() {
     assert_eq!(fs::read(&key).unwrap(), good);
     then.assert_told_by(&deployment);
     assert_eq!(jobs(&deployment).len(), 2);
+    // Nothing is said of what was not touched.
+    assert_eq!(outcome.result("one-time-keys-removed"), None, "{outcome:?}");
+    let undone = deployment.done("undo-restore", json!({}));
+    for outcome in [&outcome, &undone] {
+        let said = outcome.result("what-to-know").unwrap();
+        assert!(
+            said.contains("Database and media were not touched"),
+            "{said}"
+        );
+    }
+    assert_ne!(fs::read(&key).unwrap(), good);
 }

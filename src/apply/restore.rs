@@ -14,10 +14,11 @@ use super::{Applied, Halt, Outside, workload};
 use crate::backup::restore::RestoreId;
 use crate::backup::restore::journal::{Journal, Kind};
 use crate::backup::restore::kept::Record;
+use crate::backup::restore::machine::{self, Next, Observation};
 use crate::backup::restore::moves::{self, MovesError};
 use crate::backup::restore::renames::Rename;
-use crate::backup::staging::{Purpose, StagingJob};
-use crate::backup::workload_tools;
+use crate::backup::staging::{self, Origin, Purpose, StagingJob};
+use crate::backup::workload_tools::{self, WorkloadTools};
 use crate::plan::{Condition, JobSite, RestoreBackup, ResumeJob, UndoRestore};
 use crate::synapse::names;
 
@@ -39,12 +40,17 @@ pub(super) async fn restore_backup(
     let tools = workload_tools::probe(outside.pebble).await?;
     let seen = Box::pin(look::look(&request, &tools, outside.pebble)).await;
     if let Some(known) = &request.dry_run {
+        let tried = match &seen {
+            Ok(seen) => try_out(&request, seen.origin.clone(), tools, outside.pebble).await,
+            Err(_) => None,
+        };
         applied
             .results
-            .extend(results::of_dry_run(&request, known, seen));
+            .extend(results::of_dry_run(&request, known, seen, tried));
         return Ok(());
     }
     let seen = seen.map_err(|reasons| Halt::Refused(reasons.join("; ")))?;
+    forget_setback(applied);
     claim(&request.site, outside.pebble).await?;
     let mut journal = Journal::new(
         Kind::Restore,
@@ -63,18 +69,7 @@ pub(super) async fn restore_backup(
         bring: Some(Bring {
             parameters: &request.parameters,
             passphrase: &request.passphrase,
-            job: StagingJob {
-                origin: seen.origin,
-                purpose: Purpose::Restore {
-                    components: request.components,
-                    folder: request.site.restore.folder(),
-                },
-                server_name: request.site.server_name.clone(),
-                database_path: names::DATABASE.to_owned(),
-                media_store_path: names::MEDIA_STORE.to_owned(),
-                max_duration: request.max_duration,
-                tools,
-            },
+            job: staging_job(&request, seen.origin, tools),
             schema_version: seen.survey.schema_version,
             progress: &mut told,
             staged: None,
@@ -96,6 +91,45 @@ pub(super) async fn restore_backup(
     Ok(())
 }
 
+fn staging_job(request: &RestoreBackup, origin: Origin, tools: WorkloadTools) -> StagingJob {
+    StagingJob {
+        origin,
+        purpose: Purpose::Restore {
+            components: request.components,
+            folder: request.site.restore.folder(),
+        },
+        server_name: request.site.server_name.clone(),
+        database_path: names::DATABASE.to_owned(),
+        media_store_path: names::MEDIA_STORE.to_owned(),
+        max_duration: request.max_duration,
+        tools,
+    }
+}
+
+/// Why bringing the backup would fail before anything of it is brought.
+async fn try_out(
+    request: &RestoreBackup,
+    origin: Origin,
+    tools: WorkloadTools,
+    pebble: &Client,
+) -> Option<String> {
+    let mut job = staging_job(request, origin, tools);
+    // The volume may not even be Synapse's yet, and is not written to.
+    job.purpose = Purpose::Restore {
+        components: request.components,
+        folder: format!("/tmp/synapse-charm-try-{}", request.site.restore),
+    };
+    let tried = staging::try_out(pebble, &request.parameters, &request.passphrase, &job).await;
+    tried.err().map(|error| error.with_next_step())
+}
+
+/// What an earlier job did not do is no news any more.
+fn forget_setback(applied: &mut Applied) {
+    if let Some(setback) = applied.memory.setback.take() {
+        applied.conditions.retain(|known| known.text != setback);
+    }
+}
+
 pub(super) async fn undo_restore(
     request: UndoRestore,
     outside: &mut Outside<'_>,
@@ -104,6 +138,7 @@ pub(super) async fn undo_restore(
     let UndoRestore { record, site } = request;
     let seen = look::look_for_undo(&record, outside.pebble).await;
     let old_bytes = seen.map_err(|reasons| Halt::Refused(reasons.join("; ")))?;
+    forget_setback(applied);
     claim(&site, outside.pebble).await?;
     let mut journal = Journal::new(
         Kind::Undo,
@@ -138,9 +173,11 @@ pub(super) async fn undo_restore(
     let journal = driver.journal;
     ended(left, &journal, applied)?;
     if applied.failure.is_none() {
-        applied
-            .results
-            .extend(results::of_undo(&outside.context.unit, &journal));
+        applied.results.extend(results::of_undo(
+            &outside.context.unit,
+            &journal,
+            record.kind,
+        ));
     }
     Ok(())
 }
@@ -191,8 +228,9 @@ pub(super) async fn resume(
 
 fn undone(journal: &Journal, why: &str) -> String {
     format!(
-        "{} was not done, all is as it was before: {why}",
-        journal.called()
+        "{} ({}) was not done, all is as it was before: {why}",
+        journal.called(),
+        journal.restore
     )
 }
 
@@ -212,11 +250,17 @@ fn ended(left: Result<Left, Halt>, journal: &Journal, applied: &mut Applied) -> 
         }
         Err(Halt::Condition(condition)) => Err(Halt::Condition(Condition {
             text: format!(
-                "{} was interrupted at the step {} ({}); it is taken up again as soon as the container answers, see juju \
-                 status",
+                "{} was interrupted at the step {} ({}); {}, see juju status",
                 journal.called(),
                 journal.step,
-                condition.text
+                condition.text,
+                match machine::next(journal, &Observation::Found) {
+                    Next::Begin(_) if journal.setback.is_none() => {
+                        "it is taken up again as soon as the container answers"
+                    }
+                    _ =>
+                        "it is given up as soon as the container answers, and all stays as it was before",
+                }
             ),
             ..condition
         })),

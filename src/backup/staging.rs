@@ -136,3 +136,23 @@ pub async fn stage(
     };
     staged.await.map_err(|error| error.of(operation))
 }
+
+/// Finds out whether bringing the backup would fail before anything of it is brought: the programs, the objects and their sizes, the
+/// passphrase, the room. Leaves nothing behind.
+///
+/// # Errors
+/// Why it would fail.
+pub async fn try_out(
+    container: &Client,
+    s3_parameters: &S3Parameters,
+    passphrase: &Passphrase,
+    job: &StagingJob,
+) -> Result<(), StagingError> {
+    let tried = async {
+        let running = Running::new(container, s3_parameters, passphrase, job)?;
+        Box::pin(running.try_out()).await
+    };
+    tried
+        .await
+        .map_err(|error| error.of(Operation::RestoreBackup))
+}

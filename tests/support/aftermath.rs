@@ -67,7 +67,7 @@ pub fn which_is_live<'a>(deployment: &Deployment, candidates: &[&'a Data], when:
     found
 }
 
-/// Whether a job that is on its way has touched nothing yet that is live: then nobody needs to be woken.
+/// Whether a job that is on its way has touched nothing yet that is live.
 pub fn has_untouched_journal(deployment: &Deployment) -> bool {
     let text = fs::read_to_string(journal(deployment)).unwrap_or_default();
     ["stage", "wake"]
@@ -75,9 +75,8 @@ pub fn has_untouched_journal(deployment: &Deployment) -> bool {
         .any(|step| text.contains(&format!("\"step\":\"{step}\"")))
 }
 
-/// Waits until Synapse serves everybody, the unit is active and nothing is left to do. A job that has touched nothing is
-/// taken back by the next hook, which may be an hour away: that hook is then fired. Returns how long it took: less than a
-/// minute, on a machine that has nothing else to do.
+/// Waits until Synapse serves everybody, the unit is active and nothing is left to do, without any hook that comes by itself.
+/// Returns how long it took: less than a minute, on a machine that has nothing else to do.
 #[track_caller]
 pub fn wait_until_it_serves(deployment: &Deployment, when: &str) -> Duration {
     let began = Instant::now();
@@ -85,14 +84,8 @@ pub fn wait_until_it_serves(deployment: &Deployment, when: &str) -> Duration {
         let status = must(deployment.juju.status());
         let unit = status.unit(UNIT).unwrap();
         let rests = unit.workload.current == "active" && unit.agent.current == "idle";
-        if rests && deployment.answers() {
-            if !has_journal(deployment) {
-                return began.elapsed();
-            }
-            if has_untouched_journal(deployment) {
-                must(deployment.juju.fire(UNIT, "update-status"));
-                deployment.settle();
-            }
+        if rests && deployment.answers() && !has_journal(deployment) {
+            return began.elapsed();
         }
         assert!(
             began.elapsed() < DEADLINE,

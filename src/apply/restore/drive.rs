@@ -89,6 +89,13 @@ impl Driver<'_> {
     /// Begins a new job.
     pub(super) async fn begin(&mut self) -> Result<Left, Halt> {
         let first = if self.bring.is_some() {
+            // From the journal on somebody has to come where this charm dies.
+            steps::wake_early(self)
+                .await
+                .map_err(|broken| match broken {
+                    Broken::Gone(halt) => halt,
+                    Broken::Failed(why) => Halt::Refused(why),
+                })?;
             Step::Stage
         } else {
             Step::Wake

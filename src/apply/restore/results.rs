@@ -10,7 +10,7 @@ use crate::backup::Components;
 use crate::backup::catalog::table::size;
 use crate::backup::limits::reserve_bytes;
 use crate::backup::restore::gates::Offer;
-use crate::backup::restore::journal::Journal;
+use crate::backup::restore::journal::{Journal, Kind};
 use crate::backup::restore::kept::Record;
 use crate::backup::restore::moves::Survey;
 use crate::backup::staging::Staged;
@@ -19,11 +19,14 @@ use crate::plan::RestoreBackup;
 const OLD_SERVER: &str = "Do not restore while the old server of this name still runs elsewhere: two servers with one signing \
                           key answer for the same users, and rooms fall apart. Stop the other one first.";
 
-const WHAT_TO_KNOW: &str = "The server is as it was when the backup was made. Rooms that were joined since are unknown to it: \
+const OF_DATABASE: &str = "The server is as it was when the backup was made. Rooms that were joined since are unknown to it: \
                             join them again. Messages sent since are gone here; other servers may have them. Users who \
                             were erased or deactivated since are back: do it again. Devices and encryption keys that were \
                             made since are unknown: clients may need to log in again or to clear their caches. One-time \
                             keys were removed, clients upload new ones by themselves.";
+
+const OF_KEYS: &str = "The signing key and the server's secrets are those of the backup. Database and media were not touched; users stay \
+                       logged in.";
 
 /// A server has less than ten; a result has room for so many.
 const MOST_NAMED: usize = 100;
@@ -37,13 +40,15 @@ pub(super) fn of_restore(unit: &UnitName, journal: &Journal, staged: &Staged) ->
         ("backup-id", journal.backup.clone()),
         ("restored", restored(journal, staged)),
         ("file-bytes", staged.file_bytes.to_string()),
-        (
-            "one-time-keys-removed",
-            staged.one_time_keys_removed.to_string(),
-        ),
-        ("what-to-know", WHAT_TO_KNOW.to_owned()),
         ("warning", OLD_SERVER.to_owned()),
     ];
+    if journal.components.database() {
+        let removed = staged.one_time_keys_removed.to_string();
+        results.push(("one-time-keys-removed", removed));
+        results.push(("what-to-know", OF_DATABASE.to_owned()));
+    } else {
+        results.push(("what-to-know", OF_KEYS.to_owned()));
+    }
     results.extend(undo(unit, journal));
     if let Some(missing) = staged.media_rows_without_file {
         results.push(("media-without-file", missing.to_string()));
@@ -57,9 +62,11 @@ pub(super) fn of_restore(unit: &UnitName, journal: &Journal, staged: &Staged) ->
 fn restored(journal: &Journal, staged: &Staged) -> String {
     let mut parts = Vec::new();
     if journal.components.database() {
-        let users = staged
-            .users
-            .map_or(String::new(), |users| format!(" with {users} users"));
+        let users = match staged.users {
+            Some(1) => " with 1 user".to_owned(),
+            Some(users) => format!(" with {users} users"),
+            None => String::new(),
+        };
         let version = staged.synapse_version.as_deref();
         let version = version.map_or(String::new(), |version| {
             format!(", made by Synapse {version}")
@@ -101,7 +108,28 @@ fn undo(unit: &UnitName, journal: &Journal) -> Vec<(&'static str, String)> {
     ]
 }
 
-pub(super) fn of_undo(unit: &UnitName, journal: &Journal) -> Results {
+/// What is live after an undo of what `undone` did, and what is put aside.
+fn after_undo(undone: Kind, components: Components) -> &'static str {
+    match (components.database(), undone) {
+        (true, Kind::Restore) => {
+            "The data from before the restore is live again. What the restore brought, and what users did since, is put aside."
+        }
+        (true, Kind::Undo) => {
+            "What the undo had put aside is live again: what the restore had brought, and what users did until the undo. The data \
+             from before the restore, and what users did since the undo, is put aside."
+        }
+        (false, Kind::Restore) => {
+            "The signing key and the server's secrets from before the restore are live again. Database and media were not touched."
+        }
+        (false, Kind::Undo) => {
+            "The signing key and the server's secrets that the restore had brought are live again. Database and media were not \
+             touched."
+        }
+    }
+}
+
+/// `kind` is that of the job that was undone.
+pub(super) fn of_undo(unit: &UnitName, journal: &Journal, kind: Kind) -> Results {
     let undone = journal.undoes.as_ref().map(ToString::to_string);
     let mut results = vec![
         ("result", "correct".to_owned()),
@@ -109,7 +137,7 @@ pub(super) fn of_undo(unit: &UnitName, journal: &Journal) -> Results {
         ("undone", undone.unwrap_or_default()),
         (
             "what-to-know",
-            "The data from before the restore is live again. What users did since the restore is put aside.".to_owned(),
+            after_undo(kind, journal.components).to_owned(),
         ),
     ];
     results.extend(undo(unit, journal));
@@ -141,12 +169,15 @@ pub(super) fn of_discard(records: &[Record]) -> Results {
     ])
 }
 
+/// `tried` is why bringing the backup would fail at once, if it would.
 pub(super) fn of_dry_run(
     request: &RestoreBackup,
     known: &[String],
     seen: Result<Seen, Refused>,
+    tried: Option<String>,
 ) -> Results {
     let mut reasons = known.to_vec();
+    reasons.extend(tried);
     let (backup, offer, survey) = match seen {
         Ok(seen) => (Some(seen.backup), Some(seen.offer), Some(seen.survey)),
         Err(refused) => {

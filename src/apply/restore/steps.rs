@@ -31,6 +31,18 @@ pub(super) async fn wake(driver: &Driver<'_>) -> Result<ChangeId, Broken> {
     Ok(pebble.start(&[names::WAKER]).await?)
 }
 
+/// Lets Pebble wake the charm, too, while Synapse goes on as it is.
+pub(super) async fn wake_early(driver: &Driver<'_>) -> Result<(), Broken> {
+    let pebble = driver.pebble;
+    if Service::read(pebble).await?.status.is_some() {
+        pebble.start(&[names::WAKER]).await?;
+    } else {
+        // There is no Synapse that the job's layer could disturb.
+        wake(driver).await?;
+    }
+    Ok(())
+}
+
 /// Waits until it is certain that the charm is woken.
 pub(super) async fn be_woken(pebble: &Client, waking: &ChangeId) -> Result<(), Broken> {
     pebble.wait_change(waking, SERVICE_WAIT).await?;

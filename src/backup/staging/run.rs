@@ -72,6 +72,23 @@ impl<'a> Running<'a> {
         result
     }
 
+    /// What [`run`](Self::run) does before the first byte of an archive.
+    pub(super) async fn try_out(&self) -> Result<(), StagingError> {
+        self.preflight()?;
+        let counters = JobCounters::default();
+        let tried = async {
+            let (canary, ()) = tokio::try_join!(self.canary(), self.check_sizes())?;
+            let room = self.prepare(&canary, &counters.prepare).await?;
+            check_room(room, self.promised())
+        };
+        let tried = tried.await;
+        let mut folders = self.job.purpose.folders();
+        let (Purpose::Restore { folder, .. } | Purpose::Verify { folder }) = &self.job.purpose;
+        folders.staging.clone_from(folder);
+        clean(self.container, &folders).await;
+        tried
+    }
+
     fn preflight(&self) -> Result<(), StagingError> {
         let mut missing: Vec<&str> = self.job.tools.missing.iter().map(String::as_str).collect();
         let next = "use an image that has it";
