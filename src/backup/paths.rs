@@ -8,6 +8,10 @@ use pebble_client::{Client, FileInfo, FileType};
 /// Where Synapse's data is.
 pub const DATA_FOLDER: &str = "/data";
 
+/// What the list of all paths may take: a process takes no longer text in its environment than 128 KiB, and the manifest that
+/// lies in each archive is one.
+const MOST_LIST_BYTES: usize = 100 * 1024;
+
 /// What goes into the two archives.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BackupPaths {
@@ -27,6 +31,8 @@ pub enum PathsError {
     Workload(pebble_client::Error),
     /// Something that must be in the backup is no plain file or folder but leads elsewhere.
     Link(String),
+    /// There are so many that their list is too long. How many.
+    TooMany(usize),
     /// A path of `backup_extra_paths` cannot go into a backup; and why.
     ExtraPath(String, &'static str),
 }
@@ -38,6 +44,10 @@ impl fmt::Display for PathsError {
             Self::Link(path) => write!(
                 formatter,
                 "cannot back up {path:?}: it is a link or a special file"
+            ),
+            Self::TooMany(count) => write!(
+                formatter,
+                "cannot back up {count} files and folders named local_* and *.key: no archive can list so many"
             ),
             Self::ExtraPath(path, why) => write!(
                 formatter,
@@ -51,7 +61,7 @@ impl std::error::Error for PathsError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Workload(error) => Some(error),
-            Self::Link(_) | Self::ExtraPath(..) => None,
+            Self::Link(_) | Self::TooMany(_) | Self::ExtraPath(..) => None,
         }
     }
 }
@@ -109,7 +119,20 @@ pub async fn get_paths_to_backup(
             Err(error) => return Err(PathsError::Workload(error)),
         }
     }
+    check_list(&paths)?;
     Ok(paths)
+}
+
+/// Synapse has two folders of local media and some keys; whoever wants no more backups could make thousands.
+fn check_list(paths: &BackupPaths) -> Result<(), PathsError> {
+    let all = || paths.state.iter().chain(&paths.media);
+    // As JSON writes it: quotes, a comma, and what must be escaped.
+    let bytes: usize = all().map(|path| path.escape_default().count() + 3).sum();
+    if bytes > MOST_LIST_BYTES {
+        Err(PathsError::TooMany(all().count()))
+    } else {
+        Ok(())
+    }
 }
 
 /// Without those that another one holds: tar would store what is in them twice, and a restore takes no name twice.
@@ -219,6 +242,22 @@ mod tests {
         ] {
             assert!(!is_state(name), "{name}");
         }
+    }
+
+    #[test]
+    fn more_paths_than_an_archive_can_list_are_refused() {
+        let paths = |count| BackupPaths {
+            media: (0..count)
+                .map(|number| format!("/data/media_store/local_{number:05}"))
+                .collect(),
+            ..BackupPaths::default()
+        };
+        assert!(check_list(&paths(3000)).is_ok());
+        let error = check_list(&paths(4000)).unwrap_err();
+        assert!(
+            error.to_string().contains("4000 files and folders"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -241,6 +241,11 @@ impl From<PathsError> for JobError {
                 printable(&error.to_string()),
                 "put the file or folder itself there: a link is stored as a link, and what it leads to would be missing",
             ),
+            error @ PathsError::TooMany(_) => Self::new(
+                Stage::Preflight,
+                error.to_string(),
+                "remove those that are not Synapse's, which has local_content and local_thumbnails",
+            ),
             error @ PathsError::ExtraPath(..) => Self::new(
                 Stage::Preflight,
                 error.to_string(),
