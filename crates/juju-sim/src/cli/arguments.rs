@@ -247,6 +247,8 @@ pub(super) enum Verb {
         no_prompt: bool,
         #[arg(long, hide = true)]
         destroy_storage: bool,
+        #[arg(long, hide = true)]
+        force: bool,
     },
     /// Lead a port of this machine's loopback to a port of a unit; prints the address
     Expose {

@@ -46,8 +46,9 @@ pub(super) fn folder(model: Option<&str>, data: Option<&Path>) -> Result<PathBuf
     match model {
         Some(model) => Ok(base.join(model)),
         None => match std::fs::read_to_string(base.join("current")) {
-            Ok(folder) => Ok(PathBuf::from(folder)),
-            Err(_) => bail!("no model selected: use add-model, or name one by -m or --data"),
+            Ok(folder) if Path::new(&folder).exists() => Ok(PathBuf::from(folder)),
+            // None yet, or it was destroyed.
+            _ => bail!("no model selected: use add-model, or name one by -m or --data"),
         },
     }
 }
