@@ -163,9 +163,9 @@ async fn take(step: Step, outside: &mut Outside<'_>, applied: &mut Applied) -> R
         }
         Step::RemoveRevision(obsolete) => remove_revision(obsolete, juju)?,
         Step::CopyIdentity(copy) => copy_identity(&copy, juju, applied)?,
-        Step::ProbeStore(parameters) => {
-            applied.memory.store =
-                Some(store::probe(&parameters, applied.memory.store.take()).await);
+        Step::ProbeStore(request) => {
+            let before = applied.memory.store.take();
+            applied.memory.store = Some(store::probe(*request, before, outside.context).await);
         }
         Step::CreateBackup(request) => actions::create_backup(*request, outside, applied).await?,
         Step::ListBackups(request) => actions::list_backups(&request, applied).await?,

@@ -49,8 +49,8 @@ pub enum Step {
     ShowVersion,
     /// Copy the identity into the application's secret.
     CopyIdentity(IdentityCopy),
-    /// Ask S3 whether the bucket can be used, and for the newest backup.
-    ProbeStore(Box<S3Parameters>),
+    /// Ask S3 whether the bucket can be used, whose the path is, and for the server's newest backup.
+    ProbeStore(Box<ProbeStore>),
     /// Remove what dead backups left on the volume.
     Sweep,
     /// Stop the service that wakes the charm while a job is open.
@@ -135,6 +135,15 @@ pub struct IdentityCopy {
     pub server_name: String,
     /// What the volume holds.
     pub identity: Identity,
+}
+
+/// What is asked of S3.
+#[derive(Debug, Clone)]
+pub struct ProbeStore {
+    /// Where.
+    pub parameters: S3Parameters,
+    /// Whose newest backup is looked for; none while the option is faulty.
+    pub server_name: Option<String>,
 }
 
 /// What `create-backup` needs beyond what never changes.
@@ -226,6 +235,8 @@ pub struct ShowBackup {
     pub parameters: S3Parameters,
     /// Which.
     pub choice: BackupChoice,
+    /// Whose newest the latest is; one that has an id is shown whosever it is.
+    pub server_name: Option<String>,
 }
 
 /// What `verify-backup` needs.

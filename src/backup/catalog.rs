@@ -6,6 +6,7 @@ pub mod entry;
 mod find;
 pub mod id;
 pub mod manifest;
+mod of_server;
 mod record;
 pub mod table;
 mod verified;
@@ -19,11 +20,11 @@ pub use describe::{Description, describe};
 pub use entry::{BackupState, Entry};
 pub use find::{FindError, Found, find, find_objects};
 pub use id::{AnyBackupId, BackupChoice, BackupId, InvalidBackupId, LegacyId};
+pub use of_server::{Newest, Unclear, has_finished_backup_of, newest_of};
 pub use record::Verification;
 pub use verified::VerifiedName;
 
 use super::limits::HEARTBEAT_IS_FRESH;
-use super::owner::Owner;
 use super::s3_client::{ObjectInfo, S3Client};
 use super::s3_error::S3Error;
 use entry::{LegacyObjects, Objects};
@@ -44,13 +45,14 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// The newest finished backup of ours, by the time of its marker.
-    pub fn latest(&self) -> Option<&Entry> {
-        let finished = self
-            .entries
-            .iter()
-            .filter(|entry| entry.state == BackupState::Finished && !entry.is_legacy());
-        finished.max_by_key(|entry| entry.modified)
+    /// The finished backups of this charm, whichever server's, by the times of their markers, newest first.
+    pub fn finished(&self) -> Vec<&Entry> {
+        let entries = self.entries.iter();
+        let mut finished: Vec<_> = entries
+            .filter(|entry| entry.state == BackupState::Finished && !entry.is_legacy())
+            .collect();
+        finished.sort_by_key(|entry| std::cmp::Reverse(entry.modified));
+        finished
     }
 
     /// Part of the entries: at most `limit`, older than `before`. The flag says whether older ones are left out.
@@ -91,30 +93,6 @@ async fn list_named(
         s3_client.list(&prefix, take).await?;
     }
     Ok(())
-}
-
-/// Whether the path holds a finished backup of this server: then an empty volume is no new server.
-///
-/// # Errors
-/// When owner or listing cannot be read.
-pub async fn has_finished_backup_of(
-    s3_client: &S3Client,
-    server_name: &str,
-) -> Result<bool, S3Error> {
-    let catalog = list(s3_client).await?;
-    if catalog.latest().is_none() {
-        return Ok(false);
-    }
-    // Each create rewrites the owner; a path whose owner cannot be read but that holds backups is no proof of newness.
-    match Owner::read(s3_client).await {
-        Ok(Some(Ok(owner))) => Ok(owner.server_name == server_name),
-        Ok(Some(Err(_)) | None) => Ok(true),
-        Err(error) if error.kind().is_passing() => Err(error),
-        Err(error) => {
-            tracing::warn!("{error}; the backups there count as those of {server_name}");
-            Ok(true)
-        }
-    }
 }
 
 /// The name that a backup of the Python charm would have below a path.

@@ -39,7 +39,7 @@ impl Foreign {
     pub fn whose(&self, place: &str) -> String {
         let whose = match self {
             Self::Other(owner) => format!(
-                "the path in {place} belongs to application {} (server {}) of model {}",
+                "{place} belongs to application {} (server {}) of model {}",
                 owner.application, owner.server_name, owner.model_uuid
             ),
             Self::Format(format) => format!(

@@ -51,6 +51,7 @@ pub struct S3Client {
     bucket: String,
     path: String,
     place: String,
+    bucket_place: String,
     clock: Arc<ServerClock>,
 }
 
@@ -67,6 +68,7 @@ impl S3Client {
             bucket: s3_parameters.bucket.clone(),
             path: s3_parameters.path.clone(),
             place: s3_parameters.place(),
+            bucket_place: s3_parameters.bucket_place(),
             clock,
         })
     }
@@ -124,7 +126,7 @@ impl S3Client {
         self.clock.skew()
     }
 
-    /// Endpoint and bucket in words, for messages.
+    /// Endpoint, bucket and path in words, for messages.
     pub fn place(&self) -> &str {
         &self.place
     }
@@ -207,7 +209,7 @@ impl S3Client {
             Err(error) if classify::is_not_found(&error) => Ok(None),
             Err(error) => Err(classify::classify(
                 error,
-                format!("look at {key} in {}", self.place),
+                format!("look at {key} in {}", self.bucket_place),
             )),
         }
     }
@@ -218,7 +220,7 @@ impl S3Client {
     /// When it cannot be read or is larger.
     pub async fn get_small(&self, name: &str) -> Result<Option<Vec<u8>>, S3Error> {
         let key = self.key(name);
-        let doing = || format!("read {key} in {}", self.place);
+        let doing = || format!("read {key} in {}", self.bucket_place);
         let answer = match self
             .client
             .get_object()
@@ -258,7 +260,9 @@ impl S3Client {
         let key = self.key(name);
         let request = self.client.put_object().bucket(&self.bucket).key(&key);
         let sent = request.body(ByteStream::from(content)).send().await;
-        sent.map_err(|error| classify::classify(error, format!("write {key} to {}", self.place)))?;
+        sent.map_err(|error| {
+            classify::classify(error, format!("write {key} to {}", self.bucket_place))
+        })?;
         Ok(())
     }
 
@@ -284,7 +288,7 @@ impl S3Client {
             }
             Err(error) => Err(classify::classify(
                 error,
-                format!("write {key} to {}", self.place),
+                format!("write {key} to {}", self.bucket_place),
             )),
         }
     }
@@ -306,7 +310,7 @@ impl S3Client {
             Ok(answer) if answer.delete_marker() == Some(true) => Ok(Removal::Hidden),
             Ok(_) => Ok(Removal::Gone),
             Err(error) => {
-                let doing = format!("delete {key} in {}", self.place);
+                let doing = format!("delete {key} in {}", self.bucket_place);
                 Err(classify::classify(error, doing))
             }
         }
@@ -372,7 +376,10 @@ impl S3Client {
             .upload_id(upload_id);
         let sent = request.send().await;
         sent.map_err(|error| {
-            let doing = format!("abort an incomplete upload of {key} in {}", self.place);
+            let doing = format!(
+                "abort an incomplete upload of {key} in {}",
+                self.bucket_place
+            );
             classify::classify(error, doing)
         })?;
         Ok(())

@@ -36,6 +36,11 @@ pub enum S3ErrorKind {
 }
 
 impl S3ErrorKind {
+    /// Whether the server was not there to answer, or failed: then nobody knows.
+    pub fn is_outage(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Server)
+    }
+
     /// Whether it may pass without anybody doing anything.
     pub fn is_passing(self) -> bool {
         matches!(self, Self::Unreachable | Self::Server | Self::Other)

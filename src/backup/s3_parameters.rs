@@ -171,10 +171,20 @@ impl S3Parameters {
         }
     }
 
-    /// What a person calls this place: endpoint, bucket and path, no keys.
-    pub fn place(&self) -> String {
+    /// What a person calls the bucket: its name and endpoint, no keys.
+    pub fn bucket_place(&self) -> String {
         let endpoint = self.endpoint.as_deref().unwrap_or("AWS");
         format!("bucket {} at {endpoint}", self.bucket)
+    }
+
+    /// What a person calls this place: endpoint, bucket and path, no keys. Without a path it is the whole bucket.
+    pub fn place(&self) -> String {
+        let bucket = self.bucket_place();
+        if self.path.is_empty() {
+            bucket
+        } else {
+            format!("path {} in {bucket}", self.path)
+        }
     }
 
     /// SHA-256 over everything, keys included, in hexadecimal: tells whether a probe's result is still about these

@@ -8,7 +8,8 @@ use super::{jobs, reconcile, restore};
 use crate::backup::catalog::{AnyBackupId, BackupChoice};
 use crate::backup::{Passphrase, S3Parameters};
 use crate::plan::{
-    CreateBackup, DeleteBackup, ListBackups, Plan, RegisterUser, ShowBackup, Step, VerifyBackup,
+    CreateBackup, DeleteBackup, ListBackups, Plan, ProbeStore, RegisterUser, ShowBackup, Step,
+    VerifyBackup,
 };
 use crate::state::{PassphraseSetting, Ready, Request, State, Store, Workload};
 use crate::synapse::homeserver_yaml::Settings;
@@ -98,9 +99,14 @@ fn list_backups(state: &State, limit: usize, before: Option<&str>) -> Result<Ste
 
 fn show_backup(state: &State, choice: &BackupChoice) -> Result<Step, String> {
     main_unit(state)?;
+    let server_name = match choice {
+        BackupChoice::Latest => Some(settings(state)?.server_name.clone()),
+        BackupChoice::Id(_) => None,
+    };
     Ok(Step::ShowBackup(Box::new(ShowBackup {
         parameters: parameters(state)?.clone(),
         choice: choice.clone(),
+        server_name,
     })))
 }
 
@@ -129,9 +135,13 @@ fn delete_backup(state: &State, id: &AnyBackupId, take_over: bool) -> Result<Vec
         server_name: settings.server_name.clone(),
         take_over,
     };
+    let probe = ProbeStore {
+        parameters: parameters.clone(),
+        server_name: Some(settings.server_name.clone()),
+    };
     Ok(vec![
         Step::DeleteBackup(Box::new(delete)),
-        Step::ProbeStore(Box::new(parameters.clone())),
+        Step::ProbeStore(Box::new(probe)),
     ])
 }
 

@@ -5,7 +5,7 @@ use pebble_client::ServiceStatus;
 
 use super::jobs;
 use super::volume::{Verdict, judge};
-use crate::plan::{Condition, IdentityCopy, Plan, PushFile, Replan, Step};
+use crate::plan::{Condition, IdentityCopy, Plan, ProbeStore, PushFile, Replan, Step};
 use crate::state::{
     BackupSettings, KnownIdentity, Memory, PassphraseSetting, Ready, Service, State, Store, Volume,
     Workload,
@@ -77,7 +77,7 @@ pub(super) fn plan_workload(state: &State, start_empty: bool) -> anyhow::Result<
         plan.conditions
             .push(Condition::waiting("storage: waiting for the volume data"));
     }
-    plan_backups(&state.backup, state.now, &mut plan);
+    plan_backups(state, &mut plan);
     Ok(plan)
 }
 
@@ -291,13 +291,19 @@ fn plan_copy(state: &State, server_name: &str, identity: Identity, plan: &mut Pl
 }
 
 /// Faults of the backups' settings show in the status; they keep nothing from being done.
-fn plan_backups(backup: &BackupSettings, now: Timestamp, plan: &mut Plan) {
-    plan.conditions.extend(backup_conditions(backup));
-    match &backup.store {
-        Store::Ready(parameters) if probe_is_due(&plan.memory, &parameters.hash(), now) => {
-            plan.steps.push(Step::ProbeStore(parameters.clone()));
+fn plan_backups(state: &State, plan: &mut Plan) {
+    plan.conditions.extend(backup_conditions(&state.backup));
+    match &state.backup.store {
+        Store::Ready(parameters) => {
+            let settings = state.homeserver.as_ref().ok();
+            let probe = ProbeStore {
+                parameters: (**parameters).clone(),
+                server_name: settings.map(|settings| settings.server_name.clone()),
+            };
+            if probe_is_due(&plan.memory, &probe, state.now) {
+                plan.steps.push(Step::ProbeStore(Box::new(probe)));
+            }
         }
-        Store::Ready(_) => {}
         Store::Unset | Store::Waiting(_) | Store::Faulty(_) => plan.memory.store = None,
     }
 }
@@ -324,10 +330,14 @@ fn backup_conditions(backup: &BackupSettings) -> Vec<Condition> {
     conditions
 }
 
-fn probe_is_due(memory: &Memory, parameters: &str, now: Timestamp) -> bool {
+fn probe_is_due(memory: &Memory, probe: &ProbeStore, now: Timestamp) -> bool {
+    let parameters = probe.parameters.hash();
     memory.store.as_ref().is_none_or(|answer| {
         let age = now.duration_since(answer.checked_at);
         // A clock that was set back must not make an answer last for ever.
-        answer.parameters != parameters || age >= PROBE_EVERY || age < SignedDuration::ZERO
+        answer.parameters != parameters
+            || answer.server_name != probe.server_name
+            || age >= PROBE_EVERY
+            || age < SignedDuration::ZERO
     })
 }

@@ -63,16 +63,22 @@ pub fn backup_line(store: &Store, memory: &Memory, now: Timestamp) -> String {
 }
 
 /// Returns what the stored answer of S3 means for the status, beyond [`backup_line`]: a
-/// store that refuses is something to mend, one that cannot be reached may come back.
+/// store that refuses is something to mend, one that cannot be reached may come back, and a path that is another
+/// deployment's takes no backup of this one.
 pub fn store_condition(store: &Store, memory: &Memory) -> Option<Condition> {
     let (Store::Ready(parameters), Some(answer)) = (store, &memory.store) else {
         return None;
     };
-    let problem = answer
-        .problem
-        .as_ref()
-        .filter(|_| answer.parameters == parameters.hash())?;
-    (!problem.passing).then(|| Condition::blocked(format!("backup: {}", problem.text)))
+    if answer.parameters != parameters.hash() {
+        return None;
+    }
+    match (&answer.problem, &answer.foreign) {
+        (Some(problem), _) if !problem.passing => {
+            Some(Condition::blocked(format!("backup: {}", problem.text)))
+        }
+        (None, Some(foreign)) => Some(Condition::note(format!("backup: {foreign}"))),
+        _ => None,
+    }
 }
 
 /// Returns that the last `create-backup` failed.

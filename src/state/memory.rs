@@ -56,12 +56,16 @@ pub struct ShownVersion {
 pub struct StoreMemory {
     /// The digest of the parameters, keys included, with which it was asked.
     pub parameters: String,
+    /// Whose backups were looked for, if anybody's.
+    pub server_name: Option<String>,
     /// When.
     pub checked_at: Timestamp,
     /// Why backups cannot be made there, if so.
     pub problem: Option<StoreProblem>,
-    /// The newest finished backup under that path.
+    /// The newest finished backup of that server under that path.
     pub last: Option<LastBackup>,
+    /// Whose the path is, in a sentence, where it is another deployment's.
+    pub foreign: Option<String>,
 }
 
 /// Why a store cannot be used.
@@ -164,6 +168,7 @@ mod tests {
             }),
             store: Some(StoreMemory {
                 parameters: "cd".into(),
+                server_name: Some("a.example".into()),
                 checked_at: Timestamp::UNIX_EPOCH,
                 problem: Some(StoreProblem {
                     text: "x".into(),
@@ -173,6 +178,7 @@ mod tests {
                     finished_at: Timestamp::UNIX_EPOCH,
                     size_bytes: 5,
                 }),
+                foreign: Some("x".into()),
             }),
             existed: Some("a.example".into()),
             replanned: Some("ef".into()),

@@ -20,7 +20,7 @@ pub(in crate::apply) async fn create_backup(
         context,
     } = outside;
     let job = CreateJob {
-        server_name: request.server_name,
+        server_name: request.server_name.clone(),
         model_uuid: context.model_uuid.clone(),
         application: context.unit.app().to_owned(),
         unit: context.unit.to_string(),
@@ -49,12 +49,14 @@ pub(in crate::apply) async fn create_backup(
     }
     applied.memory.store = Some(StoreMemory {
         parameters: request.parameters.hash(),
+        server_name: Some(request.server_name),
         checked_at: Timestamp::now(),
         problem: None,
         last: Some(LastBackup {
             finished_at: receipt.manifest.finished,
             size_bytes: receipt.size_bytes,
         }),
+        foreign: None,
     });
     applied.results.extend(receipt_results(&receipt));
     Ok(())

@@ -12,15 +12,21 @@ pub(in crate::apply) async fn list_backups(
 ) -> Result<(), Halt> {
     let client = S3Client::new(&request.parameters)?;
     let catalog = catalog::list(&client).await?;
-    applied.results.extend(list_results(&catalog, request));
+    let results = list_results(&catalog, request, client.place());
+    applied.results.extend(results);
     Ok(())
 }
 
-fn list_results(catalog: &Catalog, request: &ListBackups) -> Vec<(String, String)> {
+fn list_results(catalog: &Catalog, request: &ListBackups, place: &str) -> Vec<(String, String)> {
     let limit = request.limit.min(catalog::table::MOST_ENTRIES);
     let (shown, truncated) = catalog.page(limit, request.before.as_deref());
+    let formatted = if catalog.entries.is_empty() {
+        format!("there is no backup in {place}")
+    } else {
+        catalog::table::formatted(shown)
+    };
     let mut results = vec![
-        ("formatted".to_owned(), catalog::table::formatted(shown)),
+        ("formatted".to_owned(), formatted),
         ("count".to_owned(), catalog.entries.len().to_string()),
         ("shown".to_owned(), shown.len().to_string()),
         ("truncated".to_owned(), truncated.to_string()),
@@ -88,7 +94,7 @@ mod tests {
 
     #[test]
     fn list_says_what_is_shown_and_what_is_left_out() {
-        let results: BTreeMap<_, _> = list_results(&catalog(3), &request(2, None))
+        let results: BTreeMap<_, _> = list_results(&catalog(3), &request(2, None), "x")
             .into_iter()
             .collect();
         assert_eq!(
@@ -111,13 +117,23 @@ mod tests {
         let next = list_results(
             &catalog(3),
             &request(2, Some("backup-20261123-070501-0001")),
+            "x",
         );
         assert!(next.contains(&("shown".to_owned(), "1".to_owned())));
     }
 
     #[test]
+    fn empty_list_says_where_it_looked() {
+        let place = "path matrix in bucket backups at AWS";
+        let results = list_results(&catalog(0), &request(2, None), place);
+        let formatted = format!("there is no backup in {place}");
+        assert!(results.contains(&("formatted".to_owned(), formatted)));
+        assert!(results.contains(&("count".to_owned(), "0".to_owned())));
+    }
+
+    #[test]
     fn longest_list_stays_under_100_kib() {
-        let results = list_results(&catalog(5000), &request(1000, None));
+        let results = list_results(&catalog(5000), &request(1000, None), "x");
         let bytes: usize = results
             .iter()
             .map(|(key, value)| key.len() + value.len() + 2)

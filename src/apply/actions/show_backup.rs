@@ -17,7 +17,11 @@ pub(in crate::apply) async fn show_backup(
     let client = S3Client::new(&request.parameters)?;
     let id = match &request.choice {
         BackupChoice::Id(id) => id.clone(),
-        BackupChoice::Latest => catalog::find(&client, &request.choice).await?.id,
+        BackupChoice::Latest => {
+            let server_name = request.server_name.as_deref().unwrap_or_default();
+            let latest = catalog::find(&client, &request.choice, server_name);
+            latest.await?.id
+        }
     };
     let description = catalog::describe(&client, &id).await?;
     applied.results.extend(results(&description));

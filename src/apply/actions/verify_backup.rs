@@ -40,7 +40,7 @@ pub(in crate::apply) async fn verify_backup(
 ) -> Result<(), Halt> {
     let began = Instant::now();
     let client = S3Client::new(&request.parameters)?;
-    let entry = catalog::find(&client, &request.choice).await?;
+    let entry = catalog::find(&client, &request.choice, &request.server_name).await?;
     let mut told = Told::new(outside.juju, "verifying a backup", &applied.conditions);
     let outcome = judge(&request, &client, &entry, outside.pebble, &mut told).await;
     let unit = outside.context.unit.to_string();
@@ -76,7 +76,7 @@ async fn judge(
     progress: &mut dyn Progress,
 ) -> Result<Verified, NotVerified> {
     let job = StagingJob {
-        origin: origin(client, entry).await?,
+        origin: origin(client, entry, &request.server_name).await?,
         purpose: Purpose::Verify {
             folder: format!("{}/.verify-{}", names::DATA_DIR, entry.id),
         },
@@ -95,22 +95,38 @@ async fn judge(
     );
     verified.await.map_err(|error| {
         if error.blames_backup() {
-            NotVerified::Bad(error.with_next_step())
+            NotVerified::Bad(error.cause_and_next_step())
         } else {
             error.into()
         }
     })
 }
 
-/// What is to be read, if there is something whole to read.
-async fn origin(client: &S3Client, entry: &Entry) -> Result<Origin, NotVerified> {
+/// What is to be read, if there is something whole to read, and of this server.
+async fn origin(
+    client: &S3Client,
+    entry: &Entry,
+    server_name: &str,
+) -> Result<Origin, NotVerified> {
     let id = match &entry.id {
         AnyBackupId::Ours(id) => id,
         AnyBackupId::Legacy(id) => return Ok(Origin::legacy(id, entry)),
     };
-    match (entry.state, entry.marker) {
-        (BackupState::Finished, Some(marker)) => {
-            let manifest = Manifest::read(client, id, marker).await;
+    let manifest = match entry.marker {
+        Some(marker) => Some(Manifest::read(client, id, marker).await),
+        None => None,
+    };
+    // Neither its archives nor their absence can be judged without that server's passphrase and settings.
+    if let Some(Ok(manifest)) = &manifest
+        && manifest.server_name != server_name
+    {
+        return Err(NotVerified::Unknown(Halt::Refused(format!(
+            "backup {id} is of the server {}; this is {server_name}: verify it where it was made",
+            manifest.server_name
+        ))));
+    }
+    match (entry.state, manifest) {
+        (BackupState::Finished, Some(manifest)) => {
             let manifest = manifest.map_err(|error| match error {
                 ManifestError::Unreadable | ManifestError::Contradiction => {
                     NotVerified::Bad(error.with_next_step())
@@ -118,6 +134,9 @@ async fn origin(client: &S3Client, entry: &Entry) -> Result<Origin, NotVerified>
                 error => NotVerified::Unknown(Halt::Refused(error.with_next_step())),
             })?;
             Ok(Origin::Ours(Box::new(manifest)))
+        }
+        (BackupState::Damaged, Some(Err(error @ ManifestError::S3(_)))) => {
+            Err(NotVerified::Unknown(Halt::Refused(error.with_next_step())))
         }
         (BackupState::Damaged, _) => {
             let problems = catalog::describe(client, &entry.id).await?.problems;

@@ -99,7 +99,8 @@ async fn find(request: &RestoreBackup) -> Result<(Entry, Result<(Origin, Offer),
     let client = S3Client::new(&request.parameters).map_err(|error| error.with_next_step())?;
     let checked = client.check_bucket().await;
     checked.map_err(|error| error.with_next_step())?;
-    let found = catalog::find(&client, &request.backup).await;
+    let name = &request.site.server_name;
+    let found = catalog::find(&client, &request.backup, name).await;
     let entry = found.map_err(|error| error.with_next_step())?;
     let offer = offer(&client, &entry, request.components).await;
     Ok((entry, offer))

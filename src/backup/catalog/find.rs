@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::id::{AnyBackupId, BackupChoice};
-use super::{Entry, Reader, legacy_name, list, list_named};
+use super::{Entry, Reader, Unclear, legacy_name, list, list_named, newest_of};
 use crate::backup::s3_client::{ObjectInfo, S3Client};
 use crate::backup::s3_error::S3Error;
 
@@ -18,6 +18,15 @@ pub enum FindError {
     Missing(AnyBackupId),
     /// There is no finished one of ours, so none is the latest. The place that was looked at.
     NoneFinished(String),
+    /// There is no finished one of this server, so none is the latest.
+    NoneOfServer {
+        /// The server.
+        server_name: String,
+        /// The place that was looked at.
+        place: String,
+        /// Whose those are that are there.
+        others: Vec<String>,
+    },
 }
 
 impl FindError {
@@ -26,7 +35,7 @@ impl FindError {
         match self {
             Self::S3(error) => error.with_next_step(),
             Self::Missing(_) => format!("{self}; list-backups shows those that do"),
-            Self::NoneFinished(_) => {
+            Self::NoneFinished(_) | Self::NoneOfServer { .. } => {
                 format!("{self}; list-backups shows what there is, give the id of a legacy one")
             }
         }
@@ -41,6 +50,15 @@ impl fmt::Display for FindError {
             Self::NoneFinished(place) => {
                 write!(formatter, "there is no finished backup in {place}")
             }
+            Self::NoneOfServer {
+                server_name,
+                place,
+                others,
+            } => write!(
+                formatter,
+                "there is no finished backup of {server_name} in {place}, those there are of {}",
+                names(others)
+            ),
         }
     }
 }
@@ -49,7 +67,7 @@ impl std::error::Error for FindError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::S3(error) => error.source(),
-            Self::Missing(_) | Self::NoneFinished(_) => None,
+            Self::Missing(_) | Self::NoneFinished(_) | Self::NoneOfServer { .. } => None,
         }
     }
 }
@@ -69,19 +87,49 @@ pub struct Found {
     pub objects: Vec<ObjectInfo>,
 }
 
-/// The backup that is meant, in whatever state it is; `latest` is always a finished one of ours. One that has an id costs
-/// one request, two without a path.
+/// The backup that is meant, in whatever state it is and whosever it is; `latest` is always a finished one of ours, and of
+/// the server of this name. One that has an id costs one request, two without a path.
 ///
 /// # Errors
-/// When there is none, or the listing cannot be had.
-pub async fn find(s3_client: &S3Client, choice: &BackupChoice) -> Result<Entry, FindError> {
+/// When there is none, or what must be read cannot be had.
+pub async fn find(
+    s3_client: &S3Client,
+    choice: &BackupChoice,
+    server_name: &str,
+) -> Result<Entry, FindError> {
     match choice {
-        BackupChoice::Latest => {
-            let catalog = list(s3_client).await?;
-            let latest = catalog.latest().cloned();
-            latest.ok_or_else(|| FindError::NoneFinished(s3_client.place().to_owned()))
-        }
+        BackupChoice::Latest => latest(s3_client, server_name).await,
         BackupChoice::Id(id) => Ok(find_objects(s3_client, id).await?.entry),
+    }
+}
+
+/// One whose manifest is of no use counts: an older one is not taken in silence, and whoever goes on to read it says why
+/// it cannot be used.
+async fn latest(s3_client: &S3Client, server_name: &str) -> Result<Entry, FindError> {
+    let catalog = list(s3_client).await?;
+    let place = s3_client.place().to_owned();
+    if catalog.finished().is_empty() {
+        return Err(FindError::NoneFinished(place));
+    }
+    let newest = newest_of(s3_client, &catalog, server_name, Unclear::IsOwn).await?;
+    newest
+        .entry
+        .cloned()
+        .ok_or_else(|| FindError::NoneOfServer {
+            server_name: server_name.to_owned(),
+            place,
+            others: newest.others.into_iter().collect(),
+        })
+}
+
+/// The first few of those servers.
+fn names(servers: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let shown = servers[..servers.len().min(SHOWN)].join(", ");
+    match servers.len() {
+        0 | 1 => format!("another server: {shown}"),
+        2..=SHOWN => format!("other servers: {shown}"),
+        all => format!("other servers: {shown} and {} more", all - SHOWN),
     }
 }
 

@@ -200,6 +200,9 @@ impl Manifest {
             _ => {
                 let manifest: Self =
                     serde_json::from_value(value).map_err(|_| ManifestError::Unreadable)?;
+                if !is_name(&manifest.server_name) {
+                    return Err(ManifestError::Unreadable);
+                }
                 if manifest.id == id.as_str() && manifest.marker() == marker {
                     Ok(manifest)
                 } else {
@@ -216,6 +219,11 @@ impl Manifest {
             media_bytes: self.media.size_bytes,
         }
     }
+}
+
+/// Whether it can be a server's name, and so be shown: Matrix allows no longer ones, and only such letters.
+fn is_name(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 #[cfg(test)]
@@ -252,6 +260,12 @@ mod tests {
             ("format", 2.into(), "unknown format 2"),
             ("format", Value::Null, "cannot be understood"),
             ("state", Value::Null, "cannot be understood"),
+            ("server_name", "a.example\nb".into(), "cannot be understood"),
+            (
+                "server_name",
+                "a".repeat(256).into(),
+                "cannot be understood",
+            ),
         ] {
             let mut changed = manifest.clone();
             changed[key] = value;

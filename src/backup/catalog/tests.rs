@@ -98,7 +98,7 @@ fn other_objects_are_counted_and_legacy_backups_listed() {
             ("backup-20250102030405123456", "legacy".to_owned())
         ]
     );
-    assert!(catalog.latest().is_none());
+    assert!(catalog.finished().is_empty());
 }
 
 #[test]

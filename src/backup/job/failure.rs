@@ -200,6 +200,11 @@ impl JobError {
         &self.log_tail
     }
 
+    /// The cause alone and what to do, for who says already what was not done.
+    pub fn cause_and_next_step(&self) -> String {
+        format!("{}; {}", self.message, self.next_step())
+    }
+
     /// The sentence and what to do, for an action's failure.
     pub fn with_next_step(&self) -> String {
         format!("{self}; {}", self.next_step())

@@ -53,8 +53,9 @@ pub fn refusals(
         .filter(|name| *name != server_name)
     {
         reasons.push(format!(
-            "the backup is of the server {other:?}, this one is {server_name:?}: users' and rooms' names hold it, so deploy \
-             with server_name={other} to restore it"
+            "the backup is of the server {other:?}, this one is {server_name:?}: users' and rooms' names hold it; \
+             backup-id=latest is the newest backup of {server_name} in the path, if there is one; this one can be restored \
+             only where server_name={other}"
         ));
     }
     if let Some(engine) = offer.engine.as_deref().filter(|engine| *engine != ENGINE) {

@@ -256,3 +256,17 @@ fn bundle_that_no_command_could_be_given_is_refused() {
         problems[0]
     );
 }
+
+#[test]
+fn place_is_named_with_its_path_where_there_is_one() {
+    let place = |path: &str| {
+        let parameters = S3Parameters::new(RawS3Parameters {
+            path: Some(path.to_owned()),
+            ..raw()
+        });
+        parameters.unwrap().place()
+    };
+    let bucket = "bucket backups at http://10.0.0.1:9000";
+    assert_eq!(place("/a/b/"), format!("path a/b in {bucket}"));
+    assert_eq!(place(""), bucket);
+}

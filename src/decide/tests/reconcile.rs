@@ -308,9 +308,11 @@ fn store_is_asked_when_its_parameters_change_or_after_an_hour() {
     assert_eq!(steps(&reconcile(&state)), ["ProbeStore"]);
     let answer = |minutes_ago: i64, parameters: &str| StoreMemory {
         parameters: parameters.into(),
+        server_name: Some(NAME.into()),
         checked_at: now() - SignedDuration::from_mins(minutes_ago),
         problem: None,
         last: None,
+        foreign: None,
     };
     let hash = parameters().hash();
     for (answer, asked) in [
@@ -318,6 +320,13 @@ fn store_is_asked_when_its_parameters_change_or_after_an_hour() {
         (answer(60, &hash), true),
         (answer(-1, &hash), true),
         (answer(1, "other"), true),
+        (
+            StoreMemory {
+                server_name: None,
+                ..answer(1, &hash)
+            },
+            true,
+        ),
     ] {
         state.memory.store = Some(answer);
         assert_eq!(!steps(&reconcile(&state)).is_empty(), asked);
@@ -363,12 +372,14 @@ fn store_taken_away_is_forgotten() {
     let mut state = running_server();
     state.memory.store = Some(StoreMemory {
         parameters: "x".into(),
+        server_name: None,
         checked_at: now(),
         problem: Some(StoreProblem {
             text: "x".into(),
             passing: false,
         }),
         last: None,
+        foreign: None,
     });
     assert_eq!(reconcile(&state).memory.store, None);
 }

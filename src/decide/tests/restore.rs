@@ -225,12 +225,14 @@ fn kept_data_is_freed_when_it_is_old_and_there_is_a_newer_backup() {
         let mut state = keeping(record(age_days));
         state.memory.store = backup_age_days.map(|days| StoreMemory {
             parameters: parameters().hash(),
+            server_name: Some(NAME.into()),
             checked_at: now(),
             problem: None,
             last: Some(LastBackup {
                 finished_at: now() - jiff::SignedDuration::from_hours(24 * days),
                 size_bytes: 1,
             }),
+            foreign: None,
         });
         let plan = decide(&Route::Reconcile, &state).unwrap();
         let frees = steps(&plan).contains(&"FreeOldData".to_owned());

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::{IDENTITY_LABEL, KnownIdentity, Volume};
 use crate::backup::limits::PROBE;
-use crate::backup::{S3Client, S3Error, S3ErrorKind, S3Parameters, catalog};
+use crate::backup::{S3Client, S3Error, S3Parameters, catalog};
 use crate::state::Memory;
 use crate::synapse::identity::Identity;
 
@@ -52,21 +52,17 @@ pub(super) async fn read(
 async fn has_backups(store: &S3Parameters, server_name: &str) -> Result<bool, String> {
     match timeout(PROBE, ask(store, server_name)).await {
         Ok(Ok(has_backups)) => Ok(has_backups),
-        Ok(Err(error)) if is_passing(&error) => Err(error.with_next_step()),
+        Ok(Err(error)) if error.kind().is_outage() => Err(error.with_next_step()),
         Ok(Err(error)) => {
             tracing::warn!("cannot ask S3 whether {server_name} existed: {error}");
             Ok(false)
         }
         Err(_) => Err(format!(
-            "{} did not answer within {} s",
+            "{} could not be looked through within {} s",
             store.place(),
             PROBE.as_secs()
         )),
     }
-}
-
-fn is_passing(error: &S3Error) -> bool {
-    matches!(error.kind(), S3ErrorKind::Unreachable | S3ErrorKind::Server)
 }
 
 async fn ask(store: &S3Parameters, server_name: &str) -> Result<bool, S3Error> {
