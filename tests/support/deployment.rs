@@ -90,11 +90,6 @@ impl Deployment {
     pub fn with_backups(image: &str) -> Self {
         let deployment = Self::empty(S3Server::start());
         deployment.deploy("synapse", &shipped(image), &deployment.settings());
-        deployment.settle();
-        // A server that has just started may leave a question unanswered: the charm asks again in the next hook.
-        if deployment.shown(UNIT).workload == "waiting" {
-            deployment.fire("update-status");
-        }
         deployment.wait_active(UNIT);
         deployment
     }

@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -155,7 +156,11 @@ impl S3Server {
             {
                 self.facts = read_facts(&text);
             }
-            if !self.facts.is_empty() && answers(self.address()) && answers(self.filer()) {
+            if !self.facts.is_empty()
+                && answers(self.address())
+                && answers(self.filer())
+                && answers_on(&self.socket())
+            {
                 return true;
             }
             assert!(
@@ -363,6 +368,19 @@ impl Drop for S3Server {
         // Its data goes with it, so there is nothing to stop cleanly.
         self.kill();
     }
+}
+
+/// The socket's file can be there before somebody listens on it: that of a server that was killed is.
+fn answers_on(socket: &Path) -> bool {
+    let ask = || -> std::io::Result<Vec<u8>> {
+        let mut stream = UnixStream::connect(socket)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.starts_with(b"HTTP/1."))
 }
 
 fn answers(address: SocketAddr) -> bool {
