@@ -45,7 +45,7 @@ fn restore_with_links_planted_on_the_volume_touches_nothing_outside() {
     Fingerprint::of(&deployment).assert_is(&before, "a refused restore");
     fs::remove_file(&job_folder).unwrap();
 
-    // Its name can be known beforehand, unlike that of a restore's folder.
+    // What looks like the folder of a verification.
     let folder = deployment.data().join(format!(".verify-{id}"));
     symlink("/data/media_store", &folder).unwrap();
     deployment.run(UNIT, "verify-backup", json!({"backup-id": id}));

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use pebble_client::Client;
 
 use super::told::Told;
@@ -78,7 +79,7 @@ async fn judge(
     let job = StagingJob {
         origin: origin(client, entry, &request.server_name).await?,
         purpose: Purpose::Verify {
-            folder: format!("{}/.verify-{}", names::DATA_DIR, entry.id),
+            folder: folder(&entry.id),
         },
         server_name: request.server_name.clone(),
         database_path: names::DATABASE.to_owned(),
@@ -100,6 +101,12 @@ async fn judge(
             error.into()
         }
     })
+}
+
+/// One of its own for each run: what is left of one that was ended removes its folders a second later.
+fn folder(id: &AnyBackupId) -> String {
+    let run = Timestamp::now().as_nanosecond();
+    format!("{}/.verify-{id}-{run:x}", names::DATA_DIR)
 }
 
 /// What is to be read, if there is something whole to read, and of this server.

@@ -38,7 +38,7 @@ def main():
     end = ":" + server_name
     foreign = single_value(database, "SELECT name FROM users WHERE substr(name, -length(?)) != ? LIMIT 1", end, end)
     if foreign is not None:
-        give_up(f"its database is another server's: it has the user {foreign!r:.200}", 65)
+        give_up(f"its database is another server's: it has the user {foreign!r:.200}", 68)
     facts = {
         "schema_version": single_value(database, "SELECT version FROM schema_version"),
         "compat_version": single_value(database, "SELECT compat_version FROM schema_compat_version"),

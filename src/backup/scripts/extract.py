@@ -21,6 +21,10 @@ FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+class Anothers(Exception):
+    """The backup is good, as far as is known, but not this server's."""
+
+
 class Watch:
     """Tells once a second how much was read, and ends the job when the volume runs full."""
 
@@ -328,7 +332,7 @@ class Extraction:
         if not self.entries:
             raise Refused("nothing is in it")
         if keys and os.fsencode(self.plan["server_name"]) not in keys:
-            raise Refused(f"its signing key is that of {shown(sorted(keys)[0])}, not of {self.plan['server_name']}")
+            raise Anothers(f"its signing key is that of {shown(sorted(keys)[0])}, not of {self.plan['server_name']}")
 
     def run_ours(self, found):
         first = next(found, None)
@@ -355,6 +359,8 @@ def main():
         Extraction(plan, Stream(0, Watch(plan))).run()
     except Refused as refused:
         give_up(f"the {plan['archive']} archive is refused: {refused}", 65)
+    except Anothers as anothers:
+        give_up(f"the {plan['archive']} archive is refused: {anothers}", 68)
     except Ended as ended:
         give_up(f"the {plan['archive']} archive is not whole: {ended}", 66)
     except OSError as error:

@@ -14,6 +14,9 @@ const REFUSED: i32 = 65;
 /// ... and end with this when there is less of it than there must be, which whoever was before them may explain.
 const ENDED_EARLY: i32 = 66;
 
+/// ... and with this when it is another server's.
+const ANOTHERS: i32 = 68;
+
 /// The stages in the order in which bytes pass them.
 const STAGES: [&str; 5] = ["aws", "gpg", "zstd", "extract", "examine"];
 
@@ -100,7 +103,11 @@ impl End {
             ("examine", REFUSED) if archive == "legacy" => {
                 StagingError::new(stage, said, PARTS_OF_LEGACY).blaming_backup()
             }
-            ("extract" | "examine", REFUSED | ENDED_EARLY) => {
+            // Nothing but the content tells whose it is, and there it may be good.
+            ("extract" | "examine", ANOTHERS) if archive == "legacy" => {
+                StagingError::new(stage, said, "restore and verify it where it was made")
+            }
+            ("extract" | "examine", REFUSED | ENDED_EARLY | ANOTHERS) => {
                 StagingError::new(stage, said, OTHER_BACKUP).blaming_backup()
             }
             ("extract" | "examine", 74) => {
@@ -206,6 +213,19 @@ mod tests {
             log_tail: log_tail.to_owned(),
             ..End::default()
         }
+    }
+
+    #[test]
+    fn another_servers_legacy_backup_is_refused_and_not_called_bad() {
+        let of = |archive: &str| {
+            let found = end(
+                &[("extract", ANOTHERS)],
+                "synapse-charm: its signing key is that of b",
+            );
+            found.failure(archive).unwrap()
+        };
+        assert!(!of("legacy").blames_backup());
+        assert!(of("state").blames_backup());
     }
 
     #[test]
