@@ -411,6 +411,8 @@ fn legacy_archive_gives_keys_database_and_media_of_any_store() {
     for (member, words) in rows {
         fs::remove_dir_all(volume.path("data/new")).unwrap();
         fs::create_dir(volume.path("data/new")).unwrap();
-        volume.assert_refused(&archive(&[member]), &plan, words);
+        // Another server's may be good, and is told apart from what no server's backup holds.
+        let status = if words == "other.example" { 68 } else { 65 };
+        volume.assert_ends_with(status, &archive(&[member]), &plan, words);
     }
 }

@@ -165,10 +165,16 @@ impl Volume {
 
     #[track_caller]
     pub(crate) fn assert_refused(&self, archive: &[u8], plan: &Value, words: &str) {
+        self.assert_ends_with(65, archive, plan, words);
+    }
+
+    /// It ends with the status, says the words, and has left nothing.
+    #[track_caller]
+    pub(crate) fn assert_ends_with(&self, status: i32, archive: &[u8], plan: &Value, words: &str) {
         let before = self.around();
         let output = self.extract(archive, plan);
         let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(65), "{words}: {said}");
+        assert_eq!(output.status.code(), Some(status), "{words}: {said}");
         assert!(said.contains(words), "{words}: {said}");
         assert_eq!(self.around(), before, "{words}");
     }
